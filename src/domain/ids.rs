@@ -1,0 +1,122 @@
+//! Identifiers: a prefix that says what a thing is, and 26 characters that sort by the time it was made.
+//!
+//! An id is text everywhere (JSON, rows, logs). The characters are a ULID in lower case: 48 bits of Unix
+//! milliseconds, then 80 random bits, in Crockford's base 32.
+
+use super::time::Timestamp;
+
+/// Length of the part behind the prefix.
+pub const SUFFIX_LENGTH: usize = 26;
+
+/// A fresh prefixed id for a thing made at `now`.
+fn generate(prefix: &str, now: Timestamp) -> String {
+    let mut random = [0u8; 16];
+    getrandom::fill(&mut random).expect("the operating system gives random bytes");
+    at(prefix, now, u128::from_be_bytes(random))
+}
+
+fn at(prefix: &str, moment: Timestamp, random: u128) -> String {
+    let ulid = ulid::Ulid::from_parts(moment.unix_millis(), random);
+    let mut text = String::with_capacity(prefix.len() + SUFFIX_LENGTH);
+    text.push_str(prefix);
+    text.push_str(&ulid.to_string());
+    text.make_ascii_lowercase();
+    text
+}
+
+/// Whether `text` has the form that [`generate`] gives under `prefix`.
+fn is_well_formed(prefix: &str, text: &str) -> bool {
+    text.strip_prefix(prefix).is_some_and(|suffix| {
+        suffix.len() == SUFFIX_LENGTH
+            && suffix.bytes().all(|byte| {
+                byte.is_ascii_digit() || (byte.is_ascii_lowercase() && !matches!(byte, b'i' | b'l' | b'o' | b'u'))
+            })
+    })
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident = $prefix:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// A fresh id that sorts at `now`.
+            #[must_use]
+            pub fn generate(now: Timestamp) -> Self {
+                Self(generate($prefix, now))
+            }
+
+            /// The id that `text` spells, if it is one of ours.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                is_well_formed($prefix, text).then(|| Self(text.to_owned()))
+            }
+
+            /// The smallest id that a thing made at `moment` can have.
+            #[must_use]
+            pub fn earliest_at(moment: Timestamp) -> Self {
+                Self(at($prefix, moment, 0))
+            }
+
+            /// The largest id that a thing made at `moment` can have.
+            #[must_use]
+            pub fn latest_at(moment: Timestamp) -> Self {
+                Self(at($prefix, moment, u128::MAX))
+            }
+
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A tenant: a company or team whose apps this gateway serves.
+    TenantId = "ten_";
+    /// An app: one product in one mode.
+    AppId = "app_";
+    /// A payment.
+    PaymentId = "pay_";
+    /// One try to have a provider start a payment.
+    AttemptId = "att_";
+    /// A refund of a payment.
+    RefundId = "ref_";
+    /// An event that goes out to an app.
+    EventId = "evt_";
+    /// One event on its way to one endpoint.
+    DeliveryId = "dlv_";
+    /// A webhook endpoint of an app.
+    EndpointId = "wep_";
+    /// A webhook that came in.
+    InboxId = "inb_";
+    /// Something that the mock provider is to do later.
+    MockJobId = "mjb_";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_its_prefix_and_26_characters_and_sorts_by_time() {
+        let early = PaymentId::generate(Timestamp::from_unix_seconds(1_760_000_000));
+        let late = PaymentId::generate(Timestamp::from_unix_seconds(1_760_000_001));
+        assert_eq!(early.as_str().len(), 30);
+        assert!(early < late);
+        assert_eq!(PaymentId::parse(early.as_str()), Some(early));
+        assert_eq!(PaymentId::parse("pay_00000000000000000000000000").map(|id| id.to_string().len()), Some(30));
+        assert_eq!(PaymentId::parse("pay_0000000000000000000000000I"), None);
+        assert_eq!(PaymentId::parse(late.as_str().replace("pay_", "evt_").as_str()), None);
+    }
+}

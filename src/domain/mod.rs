@@ -1,0 +1,15 @@
+//! Values and rules: what a payment is, what may happen to it, how a request is signed.
+//!
+//! Nothing here reads a clock, a socket or a database, and nothing here knows the rest of the house.
+
+pub mod backoff;
+pub mod drafts;
+pub mod events;
+pub mod fields;
+pub mod ids;
+pub mod mode;
+pub mod money;
+pub mod payments;
+pub mod secrets;
+pub mod signing;
+pub mod time;
