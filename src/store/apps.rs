@@ -1,0 +1,90 @@
+//! Tenants and apps.
+
+use diesel::prelude::*;
+
+use super::install::bump_directory_version;
+use super::schema::{apps, tenants};
+use super::{Conn, StoreResult};
+use crate::domain::ids::{AppId, TenantId};
+use crate::domain::mode::Mode;
+use crate::domain::time::Timestamp;
+
+/// A row of `apps`.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = apps)]
+pub struct AppRow {
+    pub app_id: AppId,
+    pub tenant_id: TenantId,
+    pub name: String,
+    pub mode: Mode,
+    pub public_key: String,
+    pub secret_sealed: String,
+    pub previous_secret_sealed: Option<String>,
+    pub previous_secret_until: Option<Timestamp>,
+    pub allowed_providers: Option<String>,
+    pub allowed_methods: Option<String>,
+    pub require_signed_query: bool,
+    pub archived_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+}
+
+/// The operator's own tenant: the oldest one, made on first use.
+pub fn default_tenant(conn: &mut Conn, name: &str, now: Timestamp) -> StoreResult<TenantId> {
+    let existing = tenants::table.order(tenants::tenant_id).select(tenants::tenant_id).first(conn).optional()?;
+    if let Some(tenant_id) = existing {
+        return Ok(tenant_id);
+    }
+    let tenant_id = TenantId::generate(now);
+    diesel::insert_into(tenants::table)
+        .values((tenants::tenant_id.eq(&tenant_id), tenants::name.eq(name), tenants::created_at.eq(now)))
+        .execute(conn)?;
+    Ok(tenant_id)
+}
+
+/// Adds an app.
+pub fn insert(conn: &mut Conn, app: &AppRow) -> StoreResult<()> {
+    diesel::insert_into(apps::table).values(app).execute(conn)?;
+    bump_directory_version(conn)
+}
+
+/// Every app, oldest first, archived ones too.
+pub fn all(conn: &mut Conn) -> StoreResult<Vec<AppRow>> {
+    Ok(apps::table.order(apps::app_id).load(conn)?)
+}
+
+/// The app with this id or public key.
+pub fn find(conn: &mut Conn, id_or_key: &str) -> StoreResult<Option<AppRow>> {
+    let named = apps::table.filter(apps::app_id.eq(id_or_key).or(apps::public_key.eq(id_or_key)));
+    Ok(named.first(conn).optional()?)
+}
+
+/// Archives an app; its key stops working.
+pub fn archive(conn: &mut Conn, app_id: &AppId, now: Timestamp) -> StoreResult<()> {
+    diesel::update(apps::table.find(app_id)).set(apps::archived_at.eq(now)).execute(conn)?;
+    bump_directory_version(conn)
+}
+
+/// Gives an app a new secret; the old one works until `until`.
+pub fn rotate(
+    conn: &mut Conn,
+    app_id: &AppId,
+    secret_sealed: &str,
+    previous: Option<(&str, Timestamp)>,
+) -> StoreResult<()> {
+    diesel::update(apps::table.find(app_id))
+        .set((
+            apps::secret_sealed.eq(secret_sealed),
+            apps::previous_secret_sealed.eq(previous.map(|(sealed, _)| sealed)),
+            apps::previous_secret_until.eq(previous.map(|(_, until)| until)),
+        ))
+        .execute(conn)?;
+    bump_directory_version(conn)
+}
+
+/// Ends the overlap of a rotation at once.
+pub fn finish_rotation(conn: &mut Conn, app_id: &AppId) -> StoreResult<()> {
+    diesel::update(apps::table.find(app_id))
+        .set((apps::previous_secret_sealed.eq(None::<String>), apps::previous_secret_until.eq(None::<Timestamp>)))
+        .execute(conn)?;
+    bump_directory_version(conn)
+}

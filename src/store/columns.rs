@@ -1,0 +1,111 @@
+//! How the domain's values are stored: ids, enums and currencies as text, moments as integers.
+//!
+//! The domain knows nothing of this: the traits are written out here instead of derived there.
+
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, Queryable};
+use diesel::expression::AsExpression;
+use diesel::internal::derives::as_expression::Bound;
+use diesel::serialize::{self, Output, ToSql};
+use diesel::sql_types::{BigInt, Nullable, Text};
+
+use crate::domain::ids::{
+    AppId, AttemptId, DeliveryId, EndpointId, EventId, InboxId, MockJobId, PaymentId, RefundId, TenantId,
+};
+use crate::domain::mode::Mode;
+use crate::domain::money::Currency;
+use crate::domain::payments::{AttemptState, PaymentStatus};
+use crate::domain::time::Timestamp;
+
+macro_rules! column {
+    ($sql:ty, $type:ty) => {
+        impl AsExpression<$sql> for $type {
+            type Expression = Bound<$sql, Self>;
+            fn as_expression(self) -> Self::Expression {
+                Bound::new(self)
+            }
+        }
+        impl AsExpression<Nullable<$sql>> for $type {
+            type Expression = Bound<Nullable<$sql>, Self>;
+            fn as_expression(self) -> Self::Expression {
+                Bound::new(self)
+            }
+        }
+        impl<'a> AsExpression<$sql> for &'a $type {
+            type Expression = Bound<$sql, Self>;
+            fn as_expression(self) -> Self::Expression {
+                Bound::new(self)
+            }
+        }
+        impl<'a> AsExpression<Nullable<$sql>> for &'a $type {
+            type Expression = Bound<Nullable<$sql>, Self>;
+            fn as_expression(self) -> Self::Expression {
+                Bound::new(self)
+            }
+        }
+        impl<DB: Backend> ToSql<Nullable<$sql>, DB> for $type
+        where
+            Self: ToSql<$sql, DB>,
+        {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+                ToSql::<$sql, DB>::to_sql(self, out)
+            }
+        }
+        impl<DB: Backend> Queryable<$sql, DB> for $type
+        where
+            Self: FromSql<$sql, DB>,
+        {
+            type Row = Self;
+            fn build(row: Self) -> deserialize::Result<Self> {
+                Ok(row)
+            }
+        }
+    };
+}
+
+macro_rules! text_column {
+    ($($type:ty: $write:ident),+ $(,)?) => {$(
+        column!(Text, $type);
+        impl<DB: Backend> ToSql<Text, DB> for $type
+        where
+            str: ToSql<Text, DB>,
+        {
+            fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+                self.$write().to_sql(out)
+            }
+        }
+        impl<DB: Backend> FromSql<Text, DB> for $type
+        where
+            String: FromSql<Text, DB>,
+        {
+            fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
+                let text = String::from_sql(bytes)?;
+                <$type>::parse(&text).ok_or_else(|| format!("unexpected {} in the database: {text}", stringify!($type)).into())
+            }
+        }
+    )+};
+}
+
+text_column! {
+    AppId: as_str, AttemptId: as_str, DeliveryId: as_str, EndpointId: as_str, EventId: as_str, InboxId: as_str,
+    MockJobId: as_str, PaymentId: as_str, RefundId: as_str, TenantId: as_str, Mode: as_str, PaymentStatus: as_str,
+    AttemptState: as_str, Currency: code,
+}
+
+column!(BigInt, Timestamp);
+impl<DB: Backend> ToSql<BigInt, DB> for Timestamp
+where
+    i64: ToSql<BigInt, DB>,
+{
+    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, DB>) -> serialize::Result {
+        self.as_unix_micros().to_sql(out)
+    }
+}
+impl<DB: Backend> FromSql<BigInt, DB> for Timestamp
+where
+    i64: FromSql<BigInt, DB>,
+{
+    fn from_sql(bytes: DB::RawValue<'_>) -> deserialize::Result<Self> {
+        i64::from_sql(bytes).map(Self::from_unix_micros)
+    }
+}

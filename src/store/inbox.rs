@@ -1,0 +1,64 @@
+//! Webhooks that came in, as they came in, and what became of them.
+
+use diesel::prelude::*;
+
+use super::schema::inbox;
+use super::{Conn, StoreResult};
+use crate::domain::ids::{InboxId, PaymentId};
+use crate::domain::mode::Mode;
+use crate::domain::time::Timestamp;
+
+/// A row of `inbox`.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = inbox)]
+pub struct InboxRow {
+    pub inbox_id: InboxId,
+    pub provider: String,
+    pub mode: Mode,
+    pub provider_event: String,
+    pub verdict: String,
+    pub payment_id: Option<PaymentId>,
+    pub detail: String,
+    pub headers: String,
+    pub body: String,
+    pub received_at: Timestamp,
+}
+
+/// Archives a webhook.
+pub fn insert(conn: &mut Conn, row: &InboxRow) -> StoreResult<()> {
+    diesel::insert_into(inbox::table).values(row).execute(conn)?;
+    Ok(())
+}
+
+/// Whether a provider's event was applied already.
+pub fn is_applied(conn: &mut Conn, provider: &str, mode: Mode, provider_event: &str) -> StoreResult<bool> {
+    let applied = inbox::table
+        .filter(inbox::provider.eq(provider))
+        .filter(inbox::mode.eq(mode))
+        .filter(inbox::provider_event.eq(provider_event))
+        .filter(inbox::verdict.eq("applied"));
+    Ok(diesel::select(diesel::dsl::exists(applied)).get_result(conn)?)
+}
+
+/// The webhooks about one payment, in the order of their coming.
+pub fn of_payment(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<InboxRow>> {
+    Ok(inbox::table.filter(inbox::payment_id.eq(payment_id)).order(inbox::inbox_id).load(conn)?)
+}
+
+/// Keeps the newest `keep` rejected webhooks that are younger than `before`, and forgets the others.
+pub fn prune_rejected(conn: &mut Conn, before: Timestamp, keep: i64, limit: i64) -> StoreResult<usize> {
+    let rejected = || inbox::table.filter(inbox::verdict.eq("rejected"));
+    let newest_to_go: Option<Timestamp> =
+        rejected().order(inbox::received_at.desc()).offset(keep).select(inbox::received_at).first(conn).optional()?;
+    let until = newest_to_go.map_or(before, |at| at.max(before));
+    let stale: Vec<InboxId> = rejected()
+        .filter(inbox::received_at.le(until))
+        .order(inbox::received_at)
+        .limit(limit)
+        .select(inbox::inbox_id)
+        .load(conn)?;
+    if stale.is_empty() {
+        return Ok(0);
+    }
+    Ok(diesel::delete(inbox::table.filter(inbox::inbox_id.eq_any(stale))).execute(conn)?)
+}

@@ -1,0 +1,231 @@
+//! Payments, the attempts to start them, and the receipts of their money.
+
+use diesel::prelude::*;
+
+use super::page::Page;
+use super::schema::{attempts, payments, receipts};
+use super::sql::{for_update, for_update_skip_locked};
+use super::{Conn, StoreResult};
+use crate::domain::ids::{AppId, AttemptId, PaymentId};
+use crate::domain::mode::Mode;
+use crate::domain::money::Currency;
+use crate::domain::payments::{AttemptState, PaymentStatus};
+use crate::domain::time::Timestamp;
+
+/// A row of `payments`.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = payments)]
+pub struct Payment {
+    pub payment_id: PaymentId,
+    pub app_id: AppId,
+    pub mode: Mode,
+    pub status: PaymentStatus,
+    pub amount_minor: i64,
+    pub paid_minor: i64,
+    pub refunded_minor: i64,
+    pub currency: Currency,
+    pub method: String,
+    pub provider: String,
+    pub provider_ref: Option<String>,
+    pub fallback_wanted: Option<String>,
+    pub fallback_reason: Option<String>,
+    pub provider_checkout_url: Option<String>,
+    pub instructions: Option<String>,
+    pub invoice_number: String,
+    pub external_user_id: String,
+    pub email: Option<String>,
+    pub description: Option<String>,
+    pub metadata: String,
+    pub buyer: Option<String>,
+    pub mock: Option<String>,
+    pub last_error: String,
+    pub return_url: String,
+    pub expires_at: Timestamp,
+    pub poll_at: Option<Timestamp>,
+    pub polls: i32,
+    pub needs_attention: bool,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// What can change in a payment after it was created.
+#[derive(Debug, AsChangeset)]
+#[diesel(table_name = payments, treat_none_as_null = true)]
+struct Progress<'a> {
+    status: PaymentStatus,
+    paid_minor: i64,
+    refunded_minor: i64,
+    provider_ref: Option<&'a str>,
+    last_error: &'a str,
+    poll_at: Option<Timestamp>,
+    polls: i32,
+    needs_attention: bool,
+    updated_at: Timestamp,
+}
+
+/// A row of `attempts`.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = attempts)]
+pub struct Attempt {
+    pub attempt_id: AttemptId,
+    pub payment_id: PaymentId,
+    pub provider: String,
+    pub mode: Mode,
+    pub state: AttemptState,
+    pub provider_ref: Option<String>,
+    pub error: Option<String>,
+    pub created_at: Timestamp,
+    pub answered_at: Option<Timestamp>,
+}
+
+/// A row of `receipts`: money that came in once.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = receipts)]
+pub struct Receipt {
+    pub payment_id: PaymentId,
+    pub provider_transaction: String,
+    pub amount_minor: i64,
+    pub created_at: Timestamp,
+}
+
+/// Which payments a list holds.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub status: Option<PaymentStatus>,
+    pub method: Option<String>,
+    pub provider: Option<String>,
+    pub external_user_id: Option<String>,
+    pub invoice_number: Option<String>,
+    pub created_from: Option<Timestamp>,
+    pub created_to: Option<Timestamp>,
+}
+
+/// Adds a payment with its first attempt.
+pub fn insert(conn: &mut Conn, payment: &Payment, attempt: &Attempt) -> StoreResult<()> {
+    diesel::insert_into(payments::table).values(payment).execute(conn)?;
+    diesel::insert_into(attempts::table).values(attempt).execute(conn)?;
+    Ok(())
+}
+
+/// An app's payment.
+pub fn find(conn: &mut Conn, app_id: &AppId, payment_id: &str) -> StoreResult<Option<Payment>> {
+    let payment = payments::table.find(payment_id).filter(payments::app_id.eq(app_id));
+    Ok(payment.first(conn).optional()?)
+}
+
+/// A payment of any app: for the doors that a buyer or a provider comes in by.
+pub fn find_any(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Option<Payment>> {
+    Ok(payments::table.find(payment_id).first(conn).optional()?)
+}
+
+/// A payment, locked until the transaction ends where rows have locks.
+pub fn lock(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Option<Payment>> {
+    Ok(for_update(payments::table.find(payment_id)).get_result(conn).optional()?)
+}
+
+/// Writes what has changed in a payment.
+pub fn save(conn: &mut Conn, payment: &Payment) -> StoreResult<()> {
+    diesel::update(payments::table.find(&payment.payment_id))
+        .set(&Progress {
+            status: payment.status,
+            paid_minor: payment.paid_minor,
+            refunded_minor: payment.refunded_minor,
+            provider_ref: payment.provider_ref.as_deref(),
+            last_error: &payment.last_error,
+            poll_at: payment.poll_at,
+            polls: payment.polls,
+            needs_attention: payment.needs_attention,
+            updated_at: payment.updated_at,
+        })
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The attempts of a payment, oldest first.
+pub fn attempts_of(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<Attempt>> {
+    Ok(attempts::table.filter(attempts::payment_id.eq(payment_id)).order(attempts::attempt_id).load(conn)?)
+}
+
+/// Records that an attempt whose outcome was unknown is known now.
+pub fn resolve_attempts(
+    conn: &mut Conn,
+    payment_id: &PaymentId,
+    state: AttemptState,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let open = attempts::table
+        .filter(attempts::payment_id.eq(payment_id))
+        .filter(attempts::state.eq_any([AttemptState::Prepared, AttemptState::Unknown]));
+    diesel::update(open).set((attempts::state.eq(state), attempts::answered_at.eq(now))).execute(conn)?;
+    Ok(())
+}
+
+/// The receipts of a payment.
+pub fn receipts_of(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<Receipt>> {
+    Ok(receipts::table.filter(receipts::payment_id.eq(payment_id)).order(receipts::created_at).load(conn)?)
+}
+
+/// Books money that came in.
+pub fn insert_receipt(conn: &mut Conn, receipt: &Receipt) -> StoreResult<()> {
+    diesel::insert_into(receipts::table).values(receipt).execute(conn)?;
+    Ok(())
+}
+
+/// A page of an app's payments, newest first.
+///
+/// Ids sort by time, so a range of time is a range of ids and every filter has an index that ends in the id.
+pub fn list(
+    conn: &mut Conn,
+    app_id: &AppId,
+    filter: &Filter,
+    before: Option<&str>,
+    limit: usize,
+) -> StoreResult<Page<Payment>> {
+    let mut query = payments::table.filter(payments::app_id.eq(app_id)).into_boxed();
+    if let Some(status) = filter.status {
+        query = query.filter(payments::status.eq(status));
+    }
+    if let Some(method) = &filter.method {
+        query = query.filter(payments::method.eq(method));
+    }
+    if let Some(provider) = &filter.provider {
+        query = query.filter(payments::provider.eq(provider));
+    }
+    if let Some(external_user_id) = &filter.external_user_id {
+        query = query.filter(payments::external_user_id.eq(external_user_id));
+    }
+    if let Some(invoice_number) = &filter.invoice_number {
+        query = query.filter(payments::invoice_number.eq(invoice_number));
+    }
+    if let Some(from) = filter.created_from {
+        query =
+            query.filter(payments::payment_id.ge(PaymentId::earliest_at(from))).filter(payments::created_at.ge(from));
+    }
+    if let Some(to) = filter.created_to {
+        query = query.filter(payments::payment_id.le(PaymentId::latest_at(to))).filter(payments::created_at.lt(to));
+    }
+    if let Some(before) = before {
+        query = query.filter(payments::payment_id.lt(before.to_owned()));
+    }
+    let rows = query.order(payments::payment_id.desc()).limit(limit as i64 + 1).load(conn)?;
+    Ok(Page::of(rows, limit, |row: &Payment| row.payment_id.to_string()))
+}
+
+/// Payments whose provider is to be asked now; locked, so that no other process asks too.
+pub fn due_for_poll(conn: &mut Conn, now: Timestamp, limit: i64) -> StoreResult<Vec<Payment>> {
+    let due = payments::table
+        .filter(payments::status.eq(PaymentStatus::Initiated))
+        .filter(payments::poll_at.is_not_null())
+        .filter(payments::poll_at.le(now))
+        .order(payments::poll_at)
+        .limit(limit);
+    Ok(for_update_skip_locked(due).get_results(conn)?)
+}
+
+/// Sets when the provider is asked next.
+pub fn set_poll(conn: &mut Conn, payment_id: &PaymentId, poll_at: Option<Timestamp>, polls: i32) -> StoreResult<()> {
+    diesel::update(payments::table.find(payment_id))
+        .set((payments::poll_at.eq(poll_at), payments::polls.eq(polls)))
+        .execute(conn)?;
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Refunds of payments.
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+
+use super::page::Page;
+use super::schema::refunds;
+use super::{Conn, StoreResult};
+use crate::domain::ids::{AppId, PaymentId, RefundId};
+use crate::domain::mode::Mode;
+use crate::domain::money::Currency;
+use crate::domain::time::Timestamp;
+
+/// A row of `refunds`.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = refunds)]
+pub struct Refund {
+    pub refund_id: RefundId,
+    pub app_id: AppId,
+    pub payment_id: PaymentId,
+    pub mode: Mode,
+    pub status: String,
+    pub amount_minor: i64,
+    pub currency: Currency,
+    pub provider_ref: Option<String>,
+    pub reason: Option<String>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// Adds a refund.
+pub fn insert(conn: &mut Conn, refund: &Refund) -> StoreResult<()> {
+    diesel::insert_into(refunds::table).values(refund).execute(conn)?;
+    Ok(())
+}
+
+/// An app's refund.
+pub fn find(conn: &mut Conn, app_id: &AppId, refund_id: &str) -> StoreResult<Option<Refund>> {
+    Ok(refunds::table.find(refund_id).filter(refunds::app_id.eq(app_id)).first(conn).optional()?)
+}
+
+/// Moves an open refund to its end; says whether it was open.
+pub fn finish(conn: &mut Conn, refund_id: &RefundId, status: &str, now: Timestamp) -> StoreResult<bool> {
+    let open = refunds::table.find(refund_id).filter(refunds::status.eq("initiated"));
+    let changed = diesel::update(open).set((refunds::status.eq(status), refunds::updated_at.eq(now))).execute(conn)?;
+    Ok(changed > 0)
+}
+
+/// What open refunds of a payment have reserved, in minor units.
+pub fn reserved_minor(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<i64> {
+    Ok(refunds::table
+        .filter(refunds::payment_id.eq(payment_id))
+        .filter(refunds::status.eq("initiated"))
+        .select(sql::<BigInt>("CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT)"))
+        .first(conn)?)
+}
+
+/// A page of an app's refunds, newest first, of one payment or of all.
+pub fn list(
+    conn: &mut Conn,
+    app_id: &AppId,
+    payment_id: Option<&str>,
+    before: Option<&str>,
+    limit: usize,
+) -> StoreResult<Page<Refund>> {
+    let mut query = refunds::table.filter(refunds::app_id.eq(app_id)).into_boxed();
+    if let Some(payment_id) = payment_id {
+        query = query.filter(refunds::payment_id.eq(payment_id.to_owned()));
+    }
+    if let Some(before) = before {
+        query = query.filter(refunds::refund_id.lt(before.to_owned()));
+    }
+    let rows = query.order(refunds::refund_id.desc()).limit(limit as i64 + 1).load(conn)?;
+    Ok(Page::of(rows, limit, |row: &Refund| row.refund_id.to_string()))
+}
