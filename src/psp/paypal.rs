@@ -1,0 +1,38 @@
+//! PayPal, Orders v2. Facts of 2026-11-21, from developer.paypal.com.
+//!
+//! This version knows what PayPal can do and routes by it; it does not speak its wire protocol yet.
+
+use super::Driver;
+use crate::domain::mode::Mode;
+use crate::domain::money::Currency;
+
+/// PayPal as a value.
+pub const DRIVER: Driver = Driver {
+    name: "paypal",
+    title: "PayPal",
+    modes: &[Mode::Sandbox, Mode::Live],
+    sandbox_host: "api-m.sandbox.paypal.com",
+    live_host: "api-m.paypal.com",
+    methods: &["paypal"],
+    currencies: &[
+        "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "JPY", "MXN", "MYR", "NOK",
+        "NZD", "PHP", "PLN", "SEK", "SGD", "THB", "TWD", "USD",
+    ],
+    amount_range,
+    amount_step,
+    requires_email: false,
+    credentials: &["client_id", "client_secret", "webhook_id"],
+};
+
+/// PayPal publishes no bounds but the length of the amount; ten digits in all is assumed.
+fn amount_range(_method: &str, currency: Currency) -> (i64, i64) {
+    (amount_step(currency), 9_999_999_999)
+}
+
+/// PayPal takes no decimals for forint and New Taiwan dollar, although ISO 4217 gives both two.
+fn amount_step(currency: Currency) -> i64 {
+    match currency.code() {
+        "HUF" | "TWD" => 100,
+        _ => 1,
+    }
+}
