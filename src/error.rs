@@ -1,0 +1,202 @@
+//! What a caller is told when something does not work: one list of codes, one shape.
+//!
+//! A [`Fault`] is a value that travels up to a door. How it looks on the wire is in `crate::api::problem`.
+
+use std::time::Duration;
+
+use crate::domain::fields::Invalid;
+use crate::store::StoreError;
+
+macro_rules! codes {
+    ($($name:ident = $status:literal, $title:literal, $meaning:literal;)+) => {
+        /// The stable code of an error.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code { $(
+            #[doc = $meaning]
+            $name
+        ),+ }
+
+        impl Code {
+            /// Every code, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name),+];
+
+            /// The code as it is written in `code` and `error`.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),+ }
+            }
+
+            /// HTTP status.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status),+ }
+            }
+
+            /// A short title, the same for every occurrence.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title),+ }
+            }
+
+            /// What it means and what to do, for the documentation.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    ValidationError = 400, "Invalid request", "A field is missing, unknown or out of its bounds. `message` lists every fault as `path: reason`.";
+    MissingAuthHeaders = 401, "Missing auth headers", "`X-PAY-Key`, `X-PAY-Timestamp` and `X-PAY-Signature` are all required, each once.";
+    BadTimestamp = 401, "Bad timestamp", "`X-PAY-Timestamp` is not an integer of Unix seconds.";
+    TimestampOutOfRange = 401, "Timestamp out of range", "The timestamp is more than 300 seconds away. Set the clock, sign anew.";
+    BadSignature = 401, "Bad signature", "The signature does not match, or the key is unknown or archived.";
+    NotFound = 404, "Not found", "There is nothing at this path.";
+    PaymentNotFound = 404, "Payment not found", "No payment of this app has this id.";
+    RefundNotFound = 404, "Refund not found", "No refund of this app has this id.";
+    EventNotFound = 404, "Event not found", "No event of this app has this id.";
+    CustomerNotFound = 404, "Customer not found", "No buyer of this app has this id.";
+    UnknownPayment = 404, "Unknown payment", "A provider's webhook names a payment that is not here.";
+    MethodNotAllowed = 405, "Method not allowed", "The path exists, but not with this method.";
+    RequestTimeout = 408, "Request timeout", "The body did not arrive within 10 seconds.";
+    IdempotencyConflict = 409, "Idempotency conflict", "The key was used with another body in the last 24 hours.";
+    IdempotencyInProgress = 409, "Request in progress", "The first request with this key is still running. Ask again after `Retry-After`.";
+    SignatureReused = 409, "Signature reused", "This signature was seen with another idempotency key. Sign every request anew.";
+    BodyTooLarge = 413, "Body too large", "A body may have 64 KiB.";
+    UnsupportedMediaType = 415, "Unsupported media type", "Send `Content-Type: application/json`.";
+    ModeNotServed = 421, "Mode not served here", "This server does not serve the key's mode; the body names the base URL that does, where configured.";
+    NoRoute = 422, "No route", "No provider has this method for this currency.";
+    AmountOutOfRange = 422, "Amount out of range", "The provider does not take so little or so much.";
+    ProviderNotAllowed = 422, "Provider not allowed", "The app's allow-list leaves no provider for this method.";
+    MethodNotEnabled = 422, "Method not enabled", "The app's allow-list leaves out this method of the provider.";
+    NotCancelable = 422, "Not cancelable", "The payment has ended otherwise.";
+    NotPayable = 422, "Not payable", "This checkout cannot be paid: the provider is not configured for live money.";
+    NotRefundable = 422, "Not refundable", "Nothing was received, or less is left than was asked for.";
+    RateLimited = 429, "Too many requests", "Wait as long as `Retry-After` says.";
+    InternalError = 500, "Internal error", "A fault of the gateway. The log has the details under the request's id.";
+    ProviderError = 502, "Provider refused", "The provider refused; the payment exists and is `failed`; `last_error` has the reason.";
+    ProviderUnavailable = 503, "Provider unavailable", "The provider could not be reached and nothing was charged. Retry with the same key.";
+    ServiceUnavailable = 503, "Service unavailable", "The database is away or too much is waiting; nothing was done. Retry with the same key.";
+}
+
+/// Something that did not work, as the caller will be told.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Which.
+    pub code: Code,
+    /// One sentence for people; never a secret, SQL or a stack trace.
+    pub detail: String,
+    /// `path: reason`, one each, for [`Code::ValidationError`].
+    pub messages: Vec<String>,
+    /// The payment that exists all the same.
+    pub payment_id: Option<String>,
+    /// When to try again.
+    pub retry_after: Option<Duration>,
+}
+
+/// What the gateway answers with.
+pub type Outcome<T> = Result<T, Fault>;
+
+impl Fault {
+    /// A fault with a sentence of its own.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), messages: Vec::new(), payment_id: None, retry_after: None }
+    }
+
+    /// A fault with when to try again.
+    #[must_use]
+    pub fn retry_after(code: Code, detail: impl Into<String>, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..Self::new(code, detail) }
+    }
+
+    /// One field that is not as it must be.
+    #[must_use]
+    pub fn invalid(path: &str, reason: &str) -> Self {
+        Invalid::one(path, reason).into()
+    }
+}
+
+impl From<Invalid> for Fault {
+    fn from(invalid: Invalid) -> Self {
+        Self { messages: invalid.messages(), ..Self::new(Code::ValidationError, invalid.detail()) }
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::Busy => {
+                tracing::error!(%error, "the store cannot take this now");
+                Self::retry_after(Code::ServiceUnavailable, "the database cannot take this now", Duration::from_secs(1))
+            }
+            StoreError::Query(_)
+            | StoreError::Panicked
+            | StoreError::Migration(_)
+            | StoreError::Raced
+            | StoreError::Overflow => {
+                tracing::error!(%error, "a storage operation failed");
+                Self::new(Code::InternalError, "internal error")
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}: {}", self.code.name(), self.detail)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The one body of every error: RFC 9457, with aliases for clients that expect other names.
+#[must_use]
+pub fn problem_body(fault: &Fault, request_id: &str) -> String {
+    let Fault { code, detail, messages, payment_id, retry_after } = fault;
+    let message = if messages.is_empty() { serde_json::json!(detail) } else { serde_json::json!(messages) };
+    let mut body = serde_json::json!({
+        "type": format!("/docs/errors#{}", anchor(*code)),
+        "title": code.title(),
+        "status": code.status(),
+        "detail": detail,
+        "code": code.name(),
+        "request_id": request_id,
+        "statusCode": code.status(),
+        "error": code.name(),
+        "message": message,
+        "requestId": request_id,
+    });
+    if let Some(payment_id) = payment_id {
+        body["payment_id"] = payment_id.as_str().into();
+    }
+    if let Some(wait) = retry_after {
+        body["retryAfterSeconds"] = wait.as_secs().into();
+    }
+    body.to_string()
+}
+
+/// The place of a code in the documentation: `PaymentNotFound` is at `payment-not-found`.
+#[must_use]
+pub fn anchor(code: Code) -> String {
+    let mut anchor = String::new();
+    for (index, character) in code.name().chars().enumerate() {
+        if character.is_ascii_uppercase() && index > 0 {
+            anchor.push('-');
+        }
+        anchor.push(character.to_ascii_lowercase());
+    }
+    anchor
+}
+
+/// The codes as a Markdown table, for the README.
+#[must_use]
+pub fn markdown_table() -> String {
+    let mut table = String::from("| status | code | meaning |\n|---|---|---|\n");
+    for code in Code::ALL {
+        table.push_str(&format!("| {} | `{}` | {} |\n", code.status(), code.name(), code.meaning()));
+    }
+    table
+}

@@ -1,0 +1,233 @@
+//! The apps and their keys in memory, so that a request is authenticated without a query.
+//!
+//! Another process (the CLI, another node) may change them: a number in the database changes with them, and is looked
+//! at every half second, and before any request is turned away. So a new key works at once, and turning away a known
+//! key costs what turning away an unknown one costs.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use super::Gateway;
+use crate::domain::ids::{AppId, TenantId};
+use crate::domain::mode::Mode;
+use crate::domain::secrets::{Place, Sealer, Secret};
+use crate::domain::signing::{MAX_SKEW_SECONDS, equal_in_constant_time, request_signature};
+use crate::domain::time::Timestamp;
+use crate::error::{Code, Fault, Outcome};
+use crate::store::apps::AppRow;
+use crate::store::{StoreResult, apps, install};
+
+/// The least time between two looks at the database that rejected requests can cause.
+const REFRESH_INTERVAL: Duration = Duration::from_millis(20);
+
+/// An app, as a request of its meets it.
+#[derive(Debug)]
+pub struct App {
+    /// Its id.
+    pub app_id: AppId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// Its name, for people.
+    pub name: String,
+    /// Its one mode.
+    pub mode: Mode,
+    /// Its public key.
+    pub public_key: String,
+    /// Providers that it may use; all when `None`.
+    pub allowed_providers: Option<Vec<String>>,
+    /// Methods that it may use of the providers named here, as (provider, method).
+    pub allowed_methods: Vec<(String, String)>,
+    /// Whether a request with a query string must sign it.
+    pub require_signed_query: bool,
+    secret: Secret,
+    previous_secret: Option<(Secret, Timestamp)>,
+}
+
+/// What a signed request brings besides its body.
+#[derive(Clone, Debug)]
+pub struct SignedHead {
+    /// `X-PAY-Key`.
+    pub public_key: String,
+    /// `X-PAY-Timestamp`, as it was sent.
+    pub timestamp: String,
+    /// `X-PAY-Signature`.
+    pub signature: String,
+    /// The method.
+    pub method: String,
+    /// The raw path of the request line.
+    pub path: String,
+    /// The query string, if there is one.
+    pub query: Option<String>,
+}
+
+#[derive(Default)]
+pub(super) struct Directory {
+    apps: RwLock<Arc<Apps>>,
+    refreshed: tokio::sync::Mutex<Option<Instant>>,
+}
+
+#[derive(Default)]
+struct Apps {
+    version: i64,
+    by_key: HashMap<String, Arc<App>>,
+    by_id: HashMap<AppId, Arc<App>>,
+}
+
+impl Directory {
+    fn apps(&self) -> Arc<Apps> {
+        Arc::clone(&self.apps.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Gateway {
+    /// Checks who sent a request, in the order of the documentation, and answers with the app and the timestamp.
+    ///
+    /// # Errors
+    /// The 401s of signed requests, and 421 for a key of a mode that is not served here.
+    pub async fn authenticate(&self, head: &SignedHead, body_sha256: &[u8; 32]) -> Outcome<(Arc<App>, i64)> {
+        let arrived = Instant::now();
+        if let Some(found) = self.matching_app(head, body_sha256) {
+            return Ok(found);
+        }
+        self.refresh_directory_after(arrived).await;
+        self.matching_app(head, body_sha256).ok_or_else(|| Fault::new(Code::BadSignature, "bad signature"))
+    }
+
+    /// Checks what needs no secret: the timestamp, and that the key's mode is served here.
+    ///
+    /// # Errors
+    /// 401 and 421.
+    pub fn check_head(&self, head: &SignedHead) -> Outcome<()> {
+        let timestamp: i64 = head.timestamp.parse().map_err(|_| Fault::new(Code::BadTimestamp, "bad timestamp"))?;
+        if timestamp.abs_diff(self.clock.now().unix_seconds()) > MAX_SKEW_SECONDS.unsigned_abs() {
+            return Err(Fault::new(Code::TimestampOutOfRange, "timestamp out of range"));
+        }
+        match Mode::of_public_key(&head.public_key) {
+            Some(mode) if !self.settings.modes.contains(&mode) => {
+                let elsewhere = match self.settings.mode_urls.get(&mode) {
+                    Some(url) => format!("; use {url}"),
+                    None => String::new(),
+                };
+                Err(Fault::new(Code::ModeNotServed, format!("this server does not serve mode {mode}{elsewhere}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn matching_app(&self, head: &SignedHead, body_sha256: &[u8; 32]) -> Option<(Arc<App>, i64)> {
+        let timestamp = head.timestamp.parse().ok()?;
+        let apps = self.directory.apps();
+        let app = apps.by_key.get(&head.public_key);
+        // An unknown key is checked against a secret that no one has, for the same work.
+        let secret = app.map_or(&self.mock_key, |app| &app.secret);
+        let now = self.clock.now();
+        let previous = app.and_then(|app| app.previous_secret.as_ref()).filter(|(_, until)| now < *until);
+        let targets = self.signed_targets(head, app);
+        let fits = |secret: &Secret| {
+            targets.iter().flatten().any(|target| {
+                let expected = request_signature(secret.expose(), timestamp, &head.method, target, body_sha256);
+                equal_in_constant_time(&expected, &head.signature)
+            })
+        };
+        let is_signed = fits(secret) || fits(previous.map_or(&self.mock_key, |(secret, _)| secret));
+        app.filter(|_| is_signed).map(|app| (Arc::clone(app), timestamp))
+    }
+
+    /// The texts that the signature may cover in the place of the path.
+    fn signed_targets(&self, head: &SignedHead, app: Option<&Arc<App>>) -> [Option<String>; 2] {
+        match &head.query {
+            None => [Some(head.path.clone()), None],
+            Some(query) => {
+                let path_alone = !app.is_some_and(|app| app.require_signed_query);
+                [Some(format!("{}?{query}", head.path)), path_alone.then(|| head.path.clone())]
+            }
+        }
+    }
+
+    /// The app with this id.
+    pub(super) fn app(&self, app_id: &AppId) -> Option<Arc<App>> {
+        self.directory.apps().by_id.get(app_id).cloned()
+    }
+
+    /// Looks whether apps or keys were changed elsewhere, and loads them if so.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn refresh_directory(&self) -> StoreResult<()> {
+        let known = self.directory.apps().version;
+        let loaded = self
+            .store
+            .read(move |conn| {
+                let version = install::directory_version(conn)?;
+                Ok((version != known).then_some((version, apps::all(conn)?)))
+            })
+            .await?;
+        if let Some((version, rows)) = loaded {
+            let fresh = Arc::new(build(version, rows, &self.sealer));
+            *self.directory.apps.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        }
+        Ok(())
+    }
+
+    /// As [`Gateway::refresh_directory`], unless that was begun after `arrived`: however many requests are turned away,
+    /// they share the looks.
+    async fn refresh_directory_after(&self, arrived: Instant) {
+        let mut refreshed = self.directory.refreshed.lock().await;
+        if refreshed.is_some_and(|begun| begun > arrived) {
+            return;
+        }
+        if let Some(begun) = *refreshed {
+            tokio::time::sleep_until((begun + REFRESH_INTERVAL).into()).await;
+        }
+        let begun = Instant::now();
+        if let Err(error) = self.refresh_directory().await {
+            tracing::warn!(%error, "apps and keys could not be looked up");
+        }
+        *refreshed = Some(begun);
+    }
+}
+
+fn build(version: i64, rows: Vec<AppRow>, sealer: &Sealer) -> Apps {
+    let mut apps = Apps { version, ..Apps::default() };
+    for row in rows.into_iter().filter(|row| row.archived_at.is_none()) {
+        let app_id = row.app_id.clone();
+        match open_app(row, sealer) {
+            Ok(app) => {
+                let app = Arc::new(app);
+                apps.by_key.insert(app.public_key.clone(), Arc::clone(&app));
+                apps.by_id.insert(app_id, app);
+            }
+            Err(error) => tracing::error!(%app_id, %error, "an app's secret does not open; its key will not work"),
+        }
+    }
+    apps
+}
+
+fn open_app(row: AppRow, sealer: &Sealer) -> Result<App, crate::domain::secrets::CannotOpen> {
+    let open = |sealed: &str| sealer.open(Place { table: "apps", row: row.app_id.as_str(), column: "secret" }, sealed);
+    let secret = open(&row.secret_sealed)?;
+    let previous_secret = match (&row.previous_secret_sealed, row.previous_secret_until) {
+        (Some(sealed), Some(until)) => Some((open(sealed)?, until)),
+        _ => None,
+    };
+    let words =
+        |list: &Option<String>| list.as_ref().map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let pairs = words(&row.allowed_methods).unwrap_or_default();
+    let allowed_methods = pairs
+        .iter()
+        .filter_map(|pair| pair.split_once('=').map(|(provider, method)| (provider.to_owned(), method.to_owned())))
+        .collect();
+    Ok(App {
+        allowed_providers: words(&row.allowed_providers),
+        allowed_methods,
+        app_id: row.app_id,
+        tenant_id: row.tenant_id,
+        name: row.name,
+        mode: row.mode,
+        public_key: row.public_key,
+        require_signed_query: row.require_signed_query,
+        secret,
+        previous_secret,
+    })
+}

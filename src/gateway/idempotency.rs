@@ -1,0 +1,106 @@
+//! Doing a thing once, however often it is asked for: idempotency keys, and signatures that are spent.
+
+use super::{App, Gateway, SignedHead};
+use crate::domain::signing::fingerprint;
+use crate::domain::time::Timestamp;
+use crate::error::{Code, Fault, Outcome};
+use crate::store::requests::{self, Claim, Claimed, StoredAnswer};
+use crate::store::{Conn, Lane, StoreError, StoreResult};
+
+/// A signed POST as the one that it is.
+#[derive(Clone, Debug)]
+pub struct Once {
+    pub(super) claim: Claim,
+    pub(super) request_id: String,
+}
+
+/// An answer, perhaps one that was given before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, byte for byte.
+    pub body: String,
+    /// Whether it was given before.
+    pub is_replay: bool,
+}
+
+/// A fresh answer and the payment that it is about.
+pub(super) struct Fresh {
+    pub status: u16,
+    pub body: String,
+    pub payment_id: Option<String>,
+}
+
+impl Once {
+    /// What identifies the request of `app` with this head, body and key. `request_id` goes into an error that is
+    /// stored as the answer.
+    #[must_use]
+    pub fn new(
+        app: &App,
+        head: &SignedHead,
+        signed_at: i64,
+        body_sha256: &[u8; 32],
+        key: Option<&str>,
+        request_id: String,
+    ) -> Self {
+        let app_id = app.app_id.as_str();
+        let mut body = [0; 16];
+        body.copy_from_slice(&body_sha256[..16]);
+        let claim = Claim {
+            signed_at,
+            signature: fingerprint(&[app_id, &head.signature]),
+            idempotency_key: key.map(|key| fingerprint(&[app_id, key, &head.method, &head.path])),
+            body,
+        };
+        Self { claim, request_id }
+    }
+}
+
+impl Gateway {
+    /// Runs `work` unless this request was answered before, and stores its answer in the same transaction. A refusal is
+    /// not stored: it frees the key.
+    pub(super) async fn once<F>(&self, once: Once, lane: &str, work: F) -> Outcome<Answer>
+    where
+        F: Fn(&mut Conn, Timestamp) -> StoreResult<Outcome<Fresh>> + Send + 'static,
+    {
+        let now = self.clock.now();
+        self.write(Lane::Of(lane), move |conn| {
+            match requests::look_up(conn, &once.claim, now)? {
+                Claimed::New => {}
+                seen => return Ok(replay(seen)),
+            }
+            let fresh = match work(conn, now)? {
+                Ok(fresh) => fresh,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            match requests::claim(conn, &once.claim, fresh.status, &fresh.body, fresh.payment_id.as_deref(), now)? {
+                Claimed::New => Ok(Ok(Answer { status: fresh.status, body: fresh.body, is_replay: false })),
+                // Another process answered the same request between the look and the claim: undo, look again.
+                _ => Err(StoreError::Raced),
+            }
+        })
+        .await?
+    }
+}
+
+/// The answer to a request that is not new.
+pub(super) fn replay(claimed: Claimed) -> Outcome<Answer> {
+    match claimed {
+        Claimed::New => Err(Fault::new(Code::InternalError, "internal error")),
+        Claimed::Seen(StoredAnswer { status_code: Some(status), answer: Some(body), .. }) => {
+            Ok(Answer { status: u16::try_from(status).unwrap_or(500), body, is_replay: true })
+        }
+        Claimed::Seen(_) => Err(Fault::retry_after(
+            Code::IdempotencyInProgress,
+            "the first request with this key is still running",
+            std::time::Duration::from_secs(1),
+        )),
+        Claimed::OtherBody => {
+            Err(Fault::new(Code::IdempotencyConflict, "idempotency conflict — different body for same key"))
+        }
+        Claimed::SignatureReused => {
+            Err(Fault::new(Code::SignatureReused, "this signature was already used with another idempotency key"))
+        }
+    }
+}

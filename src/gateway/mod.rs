@@ -1,0 +1,147 @@
+//! Decides in which order things happen. Each public method of [`Gateway`] is one verb of the system; its fields are
+//! private, so a door cannot reach past it. One file for each noun holds that noun's verbs.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::courier::Courier;
+use crate::domain::secrets::{Place, Sealer, Secret};
+use crate::error::Outcome;
+use crate::store::{Lane, Store, StoreError, StoreResult};
+
+mod apps;
+mod deliveries;
+mod directory;
+mod events;
+mod health;
+mod idempotency;
+mod inbox;
+mod key_file;
+mod mock;
+mod payments;
+mod polling;
+mod refunds;
+mod routing;
+mod settle;
+mod timeline;
+pub mod views;
+
+pub use apps::{AppChange, AppOptions, IssuedApp};
+pub use deliveries::Capacity;
+pub use directory::{App, SignedHead};
+pub use health::Report;
+pub use idempotency::{Answer, Once};
+pub use inbox::Verdict;
+pub use payments::PaymentPage;
+
+/// Why a gateway could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key that seals secrets.
+    #[error("{0}")]
+    Key(String),
+    /// The HTTP client.
+    #[error("the HTTP client cannot start: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// The system, behind its verbs.
+pub struct Gateway {
+    store: Store,
+    sealer: Sealer,
+    clock: Clock,
+    settings: Settings,
+    directory: directory::Directory,
+    courier: Courier,
+    mock_key: Secret,
+    /// Names this process in leases.
+    lease: String,
+    deliveries_wanted: Notify,
+    mock_jobs_wanted: Notify,
+    fallbacks: health::FallbackCounters,
+    started: std::time::Instant,
+}
+
+impl Gateway {
+    /// Opens the gateway on its database, which is brought up to date first.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or migrated, or the sealing key does not fit what is stored.
+    pub async fn open(settings: Settings, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        let target = settings.database.clone();
+        let read_connections = settings.read_connections;
+        let store = tokio::task::spawn_blocking(move || {
+            Store::migrate(&target)?;
+            Store::open(target, read_connections)
+        })
+        .await
+        .map_err(|_| StoreError::Panicked)??;
+        let sealer = key_file::sealer(&settings)?;
+        let mock_key = install_secret(&store, &sealer, "mock_webhook_key").await?;
+        let gateway = Arc::new(Self {
+            store,
+            sealer,
+            clock,
+            settings,
+            directory: directory::Directory::default(),
+            courier: Courier::new()?,
+            mock_key,
+            lease: crate::domain::secrets::random_hex(8),
+            deliveries_wanted: Notify::new(),
+            mock_jobs_wanted: Notify::new(),
+            fallbacks: health::FallbackCounters::default(),
+            started: std::time::Instant::now(),
+        });
+        gateway.refresh_directory().await?;
+        Ok(gateway)
+    }
+
+    /// The settings it runs with.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Now, by the gateway's clock.
+    #[must_use]
+    pub fn now(&self) -> crate::domain::time::Timestamp {
+        self.clock.now()
+    }
+
+    async fn read<T, F>(&self, work: F) -> Outcome<T>
+    where
+        F: FnOnce(&mut crate::store::Conn) -> StoreResult<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        Ok(self.store.read(work).await?)
+    }
+
+    async fn write<T, F>(&self, lane: Lane<'_>, work: F) -> Outcome<T>
+    where
+        F: Fn(&mut crate::store::Conn) -> StoreResult<T> + Send + 'static,
+        T: Send + 'static,
+    {
+        Ok(self.store.write(lane, work).await?)
+    }
+}
+
+/// A secret of the install's own, made on first use. It also proves that the sealing key fits the database.
+async fn install_secret(store: &Store, sealer: &Sealer, name: &'static str) -> Result<Secret, OpenError> {
+    let place = Place { table: "install_secrets", row: name, column: "sealed" };
+    let fresh = sealer.seal(place, &Secret::generate());
+    let stored =
+        store.write(Lane::Any, move |conn| crate::store::install::secret_or_insert(conn, name, &fresh)).await?;
+    sealer.open(place, &stored).map_err(|_| {
+        OpenError::Key(
+            "the sealing key is not the one that this database was made with: set secrets.key or secrets.key_file to \
+             the key of the install"
+                .to_owned(),
+        )
+    })
+}

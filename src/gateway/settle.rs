@@ -1,0 +1,172 @@
+//! The one way a payment ends. Webhook, poller, checkout page and cancellation all lead here, inside a transaction that
+//! holds the payment: the change of state, the receipt, the event and its deliveries commit together.
+
+use super::views::{fallback_of, raw, render};
+use crate::domain::events::PaymentEvent;
+use crate::domain::ids::EventId;
+use crate::domain::payments::{AttemptState, Decision, Observation, PaymentStatus, Standing, decide};
+use crate::domain::time::Timestamp;
+use crate::psp;
+use crate::store::events::Event;
+use crate::store::payments::{Payment, Receipt};
+use crate::store::refunds::Refund;
+use crate::store::{Conn, StoreError, StoreResult, events, payments};
+
+/// Applies what a provider says to a payment that is locked.
+pub(super) fn settle(
+    conn: &mut Conn,
+    payment: &mut Payment,
+    observation: &Observation,
+    now: Timestamp,
+) -> StoreResult<Decision> {
+    let booked = match observation {
+        Observation::Paid { .. } => {
+            let receipts = payments::receipts_of(conn, &payment.payment_id)?;
+            receipts.into_iter().map(|receipt| receipt.provider_transaction).collect()
+        }
+        _ => Vec::new(),
+    };
+    let standing = Standing {
+        status: payment.status,
+        mode: payment.mode,
+        is_mock: payment.provider == psp::mock::DRIVER.name,
+        amount_minor: payment.amount_minor,
+        currency: payment.currency,
+        booked: &booked,
+    };
+    let decision = decide(&standing, observation);
+    let event_type = match &decision {
+        Decision::Nothing => return Ok(decision),
+        Decision::Succeed => {
+            payment.status = PaymentStatus::Succeeded;
+            payment.last_error = String::new();
+            "payment.succeeded"
+        }
+        Decision::PaidAfterClose => {
+            payment.needs_attention = true;
+            "payment.paid_after_close"
+        }
+        Decision::Fail(reason) => {
+            payment.status = PaymentStatus::Failed;
+            payment.last_error.clone_from(reason);
+            "payment.failed"
+        }
+        Decision::Cancel(_) => {
+            payment.status = PaymentStatus::Canceled;
+            payment.last_error = String::new();
+            "payment.canceled"
+        }
+        Decision::Quarantine(reason) => {
+            payment.needs_attention = true;
+            tracing::warn!(mode = %payment.mode, app = %payment.app_id, payment = %payment.payment_id, reason,
+                "a provider's message does not fit the payment; quarantined");
+            "payment.quarantined"
+        }
+    };
+    let at = now.strictly_after(payment.updated_at);
+    if let (Decision::Succeed | Decision::PaidAfterClose, Observation::Paid { amount_minor, transaction, .. }) =
+        (&decision, observation)
+    {
+        book(conn, payment, *amount_minor, transaction, at)?;
+    }
+    if payment.status != PaymentStatus::Initiated {
+        payment.poll_at = None;
+        // Without a reference the start's outcome was unknown until now.
+        if payment.provider_ref.is_none() {
+            let state = match payment.status {
+                PaymentStatus::Failed => AttemptState::Refused,
+                _ => AttemptState::Started,
+            };
+            payments::resolve_attempts(conn, &payment.payment_id, state, at)?;
+        }
+    }
+    payment.updated_at = at;
+    payments::save(conn, payment)?;
+    let reason = match &decision {
+        Decision::Fail(reason) | Decision::Quarantine(reason) => Some(reason.as_str()).filter(|text| !text.is_empty()),
+        _ => None,
+    };
+    write_event(conn, payment, event_type, at, reason, None)?;
+    metrics::counter!("switchyard_payment_transitions_total", "mode" => payment.mode.as_str(), "event" => event_type)
+        .increment(1);
+    Ok(decision)
+}
+
+/// Tells people that a message did not fit the payment. Nothing moves.
+pub(super) fn quarantine(conn: &mut Conn, payment: &mut Payment, reason: &str, now: Timestamp) -> StoreResult<()> {
+    payment.needs_attention = true;
+    payment.updated_at = now.strictly_after(payment.updated_at);
+    payments::save(conn, payment)?;
+    write_event(conn, payment, "payment.quarantined", payment.updated_at, Some(reason), None)
+}
+
+fn book(
+    conn: &mut Conn,
+    payment: &mut Payment,
+    amount_minor: i64,
+    transaction: &str,
+    at: Timestamp,
+) -> StoreResult<()> {
+    // Receipts are bounded by the amount of each and one for each transaction; an overflow is a fault, not a wrap.
+    payment.paid_minor = payment.paid_minor.checked_add(amount_minor).ok_or(StoreError::Overflow)?;
+    let receipt = Receipt {
+        payment_id: payment.payment_id.clone(),
+        provider_transaction: transaction.to_owned(),
+        amount_minor,
+        created_at: at,
+    };
+    payments::insert_receipt(conn, &receipt)
+}
+
+/// Writes the event of a payment's present state.
+pub(super) fn announce(conn: &mut Conn, payment: &Payment, event_type: &str, now: Timestamp) -> StoreResult<()> {
+    let reason = Some(payment.last_error.as_str()).filter(|text| !text.is_empty());
+    write_event(conn, payment, event_type, now, reason, None)
+}
+
+/// Writes the event of a refund.
+pub(super) fn announce_refund(conn: &mut Conn, payment: &Payment, refund: &Refund, now: Timestamp) -> StoreResult<()> {
+    let event_type = if refund.status == "succeeded" { "refund.succeeded" } else { "refund.failed" };
+    write_event(conn, payment, event_type, now, refund.reason.as_deref(), Some(refund))
+}
+
+fn write_event(
+    conn: &mut Conn,
+    payment: &Payment,
+    event_type: &str,
+    at: Timestamp,
+    reason: Option<&str>,
+    refund: Option<&Refund>,
+) -> StoreResult<()> {
+    let event_id = EventId::generate(at);
+    let body = render(&PaymentEvent {
+        event: event_type,
+        event_id: &event_id,
+        mode: payment.mode,
+        payment_id: &payment.payment_id,
+        status: refund.map_or(payment.status.as_str(), |refund| refund.status.as_str()),
+        amount: refund.map_or(payment.amount_minor, |refund| refund.amount_minor),
+        currency: payment.currency.code(),
+        method: &payment.method,
+        provider: &payment.provider,
+        provider_ref: payment.provider_ref.as_deref(),
+        invoice_number: &payment.invoice_number,
+        external_user_id: &payment.external_user_id,
+        fallback: fallback_of(payment),
+        timestamp: at,
+        metadata: raw(&payment.metadata),
+        reason,
+        refund_id: refund.map(|refund| refund.refund_id.as_str()),
+    });
+    events::insert(
+        conn,
+        &Event {
+            event_id,
+            app_id: payment.app_id.clone(),
+            event_type: event_type.to_owned(),
+            payment_id: Some(payment.payment_id.clone()),
+            body,
+            created_at: at,
+        },
+    )
+}
