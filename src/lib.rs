@@ -1,0 +1,19 @@
+//! Switchyard: a self-hosted, multi-tenant payment gateway router.
+//!
+//! Doors (`api`, `web`, `work`, `cli`) translate, the `gateway` decides in which order things happen, hands (`store`,
+//! `psp`, `courier`) touch the world, and the `domain` thinks without touching anything.
+
+pub mod api;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod courier;
+pub mod domain;
+pub mod error;
+pub mod gateway;
+pub mod psp;
+pub mod serve;
+pub mod store;
+pub mod telemetry;
+pub mod web;
+pub mod work;

@@ -1,0 +1,14 @@
+//! Files that pages need, embedded in the program.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, get};
+
+/// The stylesheet of every page.
+#[utoipa::path(tag = "Pages", responses((status = 200, description = "CSS")))]
+#[get("/static/switchyard.css")]
+pub async fn stylesheet() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .content_type("text/css; charset=utf-8")
+        .body(include_str!("static/switchyard.css"))
+}

@@ -1,0 +1,115 @@
+//! The door of the clock: work that no request waits for. The list of all jobs is [`JOBS`], besides the delivery of
+//! events, which has a loop of its own.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::error::Outcome;
+use crate::gateway::Gateway;
+
+mod deliver_events;
+
+type Run = fn(Arc<Gateway>) -> Pin<Box<dyn Future<Output = Outcome<usize>> + Send>>;
+
+/// Something that is done again and again.
+struct Job {
+    name: &'static str,
+    interval: Duration,
+    is_woken_by_the_mock: bool,
+    run: Run,
+}
+
+/// Every job. Each says how much it did; while it did something, it is run again at once.
+const JOBS: [Job; 4] = [
+    Job {
+        name: "look for changed apps and keys",
+        interval: Duration::from_millis(500),
+        is_woken_by_the_mock: false,
+        run: |gateway| Box::pin(async move { Ok(gateway.refresh_directory().await.map(|()| 0)?) }),
+    },
+    Job {
+        name: "do what the mock is to do",
+        interval: Duration::from_millis(250),
+        is_woken_by_the_mock: true,
+        run: |gateway| Box::pin(async move { gateway.run_mock_jobs().await }),
+    },
+    Job {
+        name: "ask about quiet payments",
+        interval: Duration::from_secs(1),
+        is_woken_by_the_mock: false,
+        run: |gateway| Box::pin(async move { gateway.poll_due_payments().await }),
+    },
+    Job {
+        name: "forget what is old",
+        interval: Duration::from_secs(30),
+        is_woken_by_the_mock: false,
+        run: |gateway| Box::pin(async move { gateway.prune().await }),
+    },
+];
+
+/// The background work of a process.
+pub struct Work {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Work {
+    /// Starts every job.
+    #[must_use]
+    pub fn start(gateway: &Arc<Gateway>) -> Self {
+        let (stop, stopping) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for job in JOBS {
+            tasks.spawn(repeat(job, Arc::clone(gateway), stopping.clone()));
+        }
+        tasks.spawn(deliver_events::run(Arc::clone(gateway), stopping));
+        Self { stop, tasks }
+    }
+
+    /// Ends every job once it has finished what it is at.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn repeat(job: Job, gateway: Arc<Gateway>, mut stopping: watch::Receiver<bool>) {
+    loop {
+        let did = (job.run)(Arc::clone(&gateway)).await.unwrap_or_else(|fault| {
+            tracing::warn!(%fault, job = job.name, "a job failed; it will be tried again");
+            0
+        });
+        if *stopping.borrow() {
+            return;
+        }
+        if did > 0 {
+            continue;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(job.interval) => {}
+            () = gateway.mock_jobs_wanted(), if job.is_woken_by_the_mock => {}
+            _ = stopping.changed() => return,
+        }
+    }
+}
+
+/// Does everything that is due by the gateway's clock, until nothing is: for tests, which step the work.
+///
+/// # Errors
+/// The first fault of a job.
+pub async fn run_until_idle(gateway: &Arc<Gateway>) -> Outcome<()> {
+    loop {
+        let mut did = deliver_events::run_once(gateway).await?;
+        for job in &JOBS {
+            did += (job.run)(Arc::clone(gateway)).await?;
+        }
+        if did == 0 {
+            return Ok(());
+        }
+    }
+}
