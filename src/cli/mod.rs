@@ -1,0 +1,128 @@
+//! The command line: data on standard output, talk on standard error, a hint after an error.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::Settings;
+use crate::gateway::Gateway;
+
+mod apps;
+mod demo;
+mod doctor;
+mod migrate;
+mod serve;
+mod sign;
+
+/// Switchyard: a self-hosted, multi-tenant payment gateway router.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    /// A settings file (TOML). SWITCHYARD__… variables override it.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the gateway.
+    Serve,
+    /// See a signed payment go end to end on this machine.
+    Demo(demo::Arguments),
+    /// Bring the database up to date.
+    Migrate(migrate::Arguments),
+    /// Look whether everything that a server needs is in order.
+    Doctor(doctor::Arguments),
+    /// Sign a request and print its headers and a ready curl line.
+    Sign(sign::Arguments),
+    /// Make, list, show, rotate and archive apps.
+    #[command(subcommand)]
+    Apps(apps::Command),
+}
+
+/// What a command could not do, and what would help.
+#[derive(Debug)]
+struct Failure {
+    what: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: None }
+    }
+
+    fn with_hint(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: Some(hint.into()) }
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+type Done = Result<(), Failure>;
+
+/// Runs the command that the arguments name. Exit code 0 is success, 1 a failure, 2 bad arguments.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(arguments)),
+        Err(error) => Err(error.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {}", failure.what);
+            if let Some(hint) = failure.hint {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Done {
+    let config = arguments.config.as_deref();
+    match arguments.command {
+        Command::Serve => serve::run(Settings::load(config)?).await,
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Migrate(migrate) => migrate::run(&Settings::load(config)?, &migrate),
+        Command::Doctor(doctor) => doctor::run(Settings::load(config), &doctor).await,
+        Command::Sign(sign) => sign::run(config, sign).await,
+        Command::Apps(command) => apps::run(open(Settings::load(config)?).await?, command).await,
+    }
+}
+
+/// The gateway of the settings, for a command that works on its database.
+async fn open(settings: Settings) -> Result<Arc<Gateway>, Failure> {
+    crate::telemetry::start_log("error", false);
+    Gateway::open(settings, Clock::system()).await.map_err(|error| {
+        Failure::with_hint(error.to_string(), "`switchyard doctor` looks at the database and the sealing key")
+    })
+}
+
+/// Waits for Ctrl-C or the service manager's request to stop.
+async fn stop_requested() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}
