@@ -1,0 +1,7 @@
+//! The tests that go through the front door: a real server, a real database, real HTTP.
+//!
+//! They run on SQLite, and on PostgreSQL when `TEST_DATABASE_URL` is set; each test has a database of its own.
+
+mod support;
+
+mod signed_requests;
