@@ -11,7 +11,7 @@ use crate::domain::time::Timestamp;
 
 /// A row of `apps`.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = apps)]
+#[diesel(table_name = apps, treat_none_as_default_value = false)]
 pub struct AppRow {
     pub app_id: AppId,
     pub tenant_id: TenantId,

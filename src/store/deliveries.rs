@@ -6,19 +6,20 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::Text;
 
 use super::events::Event;
 use super::schema::{deliveries, events, webhook_endpoints};
-use super::sql::for_update_skip_locked;
+use super::sql::{condition, for_update_skip_locked, inside};
 use super::webhook_endpoints::EndpointRow;
-use super::{Conn, StoreResult};
+use super::{Conn, MultiBackend, StoreResult};
 use crate::domain::ids::{AppId, DeliveryId, EndpointId, EventId, PaymentId};
 use crate::domain::time::Timestamp;
 
 /// A row of `deliveries`.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = deliveries)]
+#[diesel(table_name = deliveries, treat_none_as_default_value = false)]
 pub struct Delivery {
     pub delivery_id: DeliveryId,
     pub event_id: EventId,
@@ -84,31 +85,48 @@ pub(super) fn insert(conn: &mut Conn, event: &Event, endpoint_id: EndpointId, is
         created_at: event.created_at,
         finished_at: is_disabled.then_some(event.created_at),
     };
-    diesel::insert_into(deliveries::table).values(&delivery).execute(conn)?;
+    inside!(conn, |inner| diesel::insert_into(deliveries::table).values(&delivery).execute(inner))?;
     Ok(())
 }
 
-#[derive(QueryableByName)]
-struct EndpointWithWork {
-    #[diesel(sql_type = Text)]
-    endpoint_id: EndpointId,
+condition! {
+    /// Within the index of jobs.
+    IsPending = "deliveries.state = 'pending'"
+}
+condition! {
+    /// Within the index of what was given up.
+    IsDead = "deliveries.state = 'dead'"
+}
+condition! {
+    /// Within the index of first attempts that are still to be made.
+    EarlierWasNeverTried = "earlier.state = 'pending' AND earlier.attempts = 0"
 }
 
 /// The endpoints that have pending deliveries. A walk from one endpoint to the next in the index, so that a backlog
 /// of one endpoint costs nothing to the others.
-fn endpoints_with_work(conn: &mut Conn) -> StoreResult<Vec<EndpointId>> {
-    let rows: Vec<EndpointWithWork> = diesel::sql_query(
-        "WITH RECURSIVE walk(endpoint_id) AS (
-           SELECT (SELECT endpoint_id FROM deliveries WHERE state = 'pending' ORDER BY endpoint_id LIMIT 1)
-           UNION ALL
-           SELECT (SELECT d.endpoint_id FROM deliveries d WHERE d.state = 'pending' AND d.endpoint_id > walk.endpoint_id
-                   ORDER BY d.endpoint_id LIMIT 1)
-           FROM walk WHERE walk.endpoint_id IS NOT NULL
-         ) SELECT endpoint_id FROM walk WHERE endpoint_id IS NOT NULL",
-    )
-    .load(conn)?;
-    Ok(rows.into_iter().map(|row| row.endpoint_id).collect())
+#[derive(Debug, Clone, Copy, QueryId)]
+struct EndpointsWithWork;
+
+impl QueryFragment<MultiBackend> for EndpointsWithWork {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(
+            "WITH RECURSIVE walk(endpoint_id) AS (
+               SELECT (SELECT endpoint_id FROM deliveries WHERE state = 'pending' ORDER BY endpoint_id LIMIT 1)
+               UNION ALL
+               SELECT (SELECT d.endpoint_id FROM deliveries d WHERE d.state = 'pending'
+                       AND d.endpoint_id > walk.endpoint_id ORDER BY d.endpoint_id LIMIT 1)
+               FROM walk WHERE walk.endpoint_id IS NOT NULL
+             ) SELECT endpoint_id FROM walk WHERE endpoint_id IS NOT NULL",
+        );
+        Ok(())
+    }
 }
+
+impl Query for EndpointsWithWork {
+    type SqlType = Text;
+}
+
+impl RunQueryDsl<Conn> for EndpointsWithWork {}
 
 /// Claims due deliveries for `lease`, fairly between endpoints, and never a first attempt before the first attempt
 /// of an earlier event of the same payment.
@@ -119,7 +137,7 @@ pub fn claim_due(
     lease_for: Duration,
     capacity: &Capacity,
 ) -> StoreResult<Vec<Claimed>> {
-    let mut with_work = endpoints_with_work(conn)?;
+    let mut with_work: Vec<EndpointId> = EndpointsWithWork.load(conn)?;
     if let Some(after) = &capacity.after {
         let served = with_work.partition_point(|endpoint_id| endpoint_id <= after);
         with_work.rotate_left(served);
@@ -134,7 +152,8 @@ pub fn claim_due(
         if in_hand >= capacity.per_endpoint {
             continue;
         }
-        let Some(endpoint): Option<EndpointRow> = webhook_endpoints::table.find(&endpoint_id).first(conn).optional()?
+        let Some(endpoint): Option<EndpointRow> =
+            webhook_endpoints::table.find(&endpoint_id).get_result(conn).optional()?
         else {
             continue;
         };
@@ -165,13 +184,12 @@ fn claim_of_endpoint(
         earlier
             .filter(earlier.field(deliveries::payment_id).eq(deliveries::payment_id))
             .filter(earlier.field(deliveries::endpoint_id).eq(deliveries::endpoint_id))
-            .filter(earlier.field(deliveries::state).eq("pending"))
-            .filter(earlier.field(deliveries::attempts).eq(0))
+            .filter(EarlierWasNeverTried)
             .filter(earlier.field(deliveries::created_at).lt(deliveries::created_at)),
     );
     let due = deliveries::table
         .filter(deliveries::endpoint_id.eq(&endpoint.endpoint_id))
-        .filter(deliveries::state.eq("pending"))
+        .filter(IsPending)
         .filter(deliveries::due_at.le(now))
         .filter(deliveries::attempts.gt(0).or(diesel::dsl::not(waits_for_an_earlier_one)))
         .order(deliveries::due_at)
@@ -204,29 +222,26 @@ pub fn record_attempt(
         Outcome::Dead => ("dead", now, Some(now)),
     };
     let ours = deliveries::table.find(&delivery.delivery_id).filter(deliveries::lease.eq(lease));
-    let changed = diesel::update(ours)
-        .set((
-            deliveries::state.eq(state),
-            deliveries::attempts.eq(delivery.attempts + 1),
-            deliveries::due_at.eq(due_at),
-            deliveries::lease.eq(None::<String>),
-            deliveries::log.eq(log),
-            deliveries::finished_at.eq(finished_at),
-        ))
-        .execute(conn)?;
-    Ok(changed > 0)
+    let changes = (
+        deliveries::state.eq(state),
+        deliveries::attempts.eq(delivery.attempts + 1),
+        deliveries::due_at.eq(due_at),
+        deliveries::lease.eq(None::<String>),
+        deliveries::log.eq(log),
+        deliveries::finished_at.eq(finished_at),
+    );
+    Ok(inside!(conn, |inner| diesel::update(ours).set(changes).execute(inner))? > 0)
 }
 
 /// Gives back every job of a lease at once: for a process that stops.
 pub fn hand_back(conn: &mut Conn, lease: &str, now: Timestamp) -> StoreResult<usize> {
-    let held = deliveries::table.filter(deliveries::state.eq("pending")).filter(deliveries::lease.eq(lease));
+    let held = deliveries::table.filter(IsPending).filter(deliveries::lease.eq(lease));
     Ok(diesel::update(held).set((deliveries::lease.eq(None::<String>), deliveries::due_at.eq(now))).execute(conn)?)
 }
 
 /// Gives up what is pending for an endpoint that was disabled.
 pub fn bury_all_of(conn: &mut Conn, endpoint_id: &EndpointId, now: Timestamp) -> StoreResult<()> {
-    let pending =
-        deliveries::table.filter(deliveries::endpoint_id.eq(endpoint_id)).filter(deliveries::state.eq("pending"));
+    let pending = deliveries::table.filter(deliveries::endpoint_id.eq(endpoint_id)).filter(IsPending);
     diesel::update(pending)
         .set((deliveries::state.eq("dead"), deliveries::lease.eq(None::<String>), deliveries::finished_at.eq(now)))
         .execute(conn)?;
@@ -258,10 +273,7 @@ pub fn redeliver(conn: &mut Conn, event: &Event, now: Timestamp) -> StoreResult<
 
 /// Makes everything of an app that died since `since` due now; says how many there are.
 pub fn redeliver_dead_since(conn: &mut Conn, app_id: &AppId, since: Timestamp, now: Timestamp) -> StoreResult<usize> {
-    let dead = deliveries::app_id
-        .eq(app_id.as_str().to_owned())
-        .and(deliveries::state.eq("dead"))
-        .and(deliveries::created_at.ge(since));
+    let dead = deliveries::app_id.eq(app_id.as_str().to_owned()).and(IsDead).and(deliveries::created_at.ge(since));
     restart(conn, dead, now)
 }
 

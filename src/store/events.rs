@@ -5,13 +5,14 @@ use diesel::prelude::*;
 use super::deliveries;
 use super::page::Page;
 use super::schema::{events, webhook_endpoints};
+use super::sql::inside;
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, EndpointId, EventId, PaymentId};
 use crate::domain::time::Timestamp;
 
 /// A row of `events`.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = events)]
+#[diesel(table_name = events, treat_none_as_default_value = false)]
 pub struct Event {
     pub event_id: EventId,
     pub app_id: AppId,
@@ -23,11 +24,11 @@ pub struct Event {
 
 /// Writes an event and its deliveries to the app's endpoints, in the caller's transaction: the commit is the enqueue.
 pub fn insert(conn: &mut Conn, event: &Event) -> StoreResult<()> {
-    diesel::insert_into(events::table).values(event).execute(conn)?;
-    let endpoints: Vec<(EndpointId, Option<Timestamp>)> = webhook_endpoints::table
+    inside!(conn, |inner| diesel::insert_into(events::table).values(event).execute(inner))?;
+    let of_app = webhook_endpoints::table
         .filter(webhook_endpoints::app_id.eq(&event.app_id))
-        .select((webhook_endpoints::endpoint_id, webhook_endpoints::disabled_at))
-        .load(conn)?;
+        .select((webhook_endpoints::endpoint_id, webhook_endpoints::disabled_at));
+    let endpoints: Vec<(EndpointId, Option<Timestamp>)> = inside!(conn, |inner| of_app.load(inner))?;
     for (endpoint_id, disabled_at) in endpoints {
         deliveries::insert(conn, event, endpoint_id, disabled_at.is_some())?;
     }
@@ -35,8 +36,8 @@ pub fn insert(conn: &mut Conn, event: &Event) -> StoreResult<()> {
 }
 
 /// An app's event.
-pub fn find(conn: &mut Conn, app_id: &AppId, event_id: &str) -> StoreResult<Option<Event>> {
-    Ok(events::table.find(event_id).filter(events::app_id.eq(app_id)).first(conn).optional()?)
+pub fn find(conn: &mut Conn, app_id: &AppId, event_id: &EventId) -> StoreResult<Option<Event>> {
+    Ok(events::table.find(event_id).filter(events::app_id.eq(app_id)).get_result(conn).optional()?)
 }
 
 /// The events of one payment, oldest first.

@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 
 use super::schema::inbox;
+use super::sql::{condition, inside};
 use super::{Conn, StoreResult};
 use crate::domain::ids::{InboxId, PaymentId};
 use crate::domain::mode::Mode;
@@ -10,7 +11,7 @@ use crate::domain::time::Timestamp;
 
 /// A row of `inbox`.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = inbox)]
+#[diesel(table_name = inbox, treat_none_as_default_value = false)]
 pub struct InboxRow {
     pub inbox_id: InboxId,
     pub provider: String,
@@ -24,9 +25,18 @@ pub struct InboxRow {
     pub received_at: Timestamp,
 }
 
+condition! {
+    /// Within the index that keeps an event from being applied twice.
+    IsApplied = "inbox.verdict = 'applied'"
+}
+condition! {
+    /// Within the index of what is kept for a while only.
+    IsRejected = "inbox.verdict = 'rejected'"
+}
+
 /// Archives a webhook.
 pub fn insert(conn: &mut Conn, row: &InboxRow) -> StoreResult<()> {
-    diesel::insert_into(inbox::table).values(row).execute(conn)?;
+    inside!(conn, |inner| diesel::insert_into(inbox::table).values(row).execute(inner))?;
     Ok(())
 }
 
@@ -36,8 +46,8 @@ pub fn is_applied(conn: &mut Conn, provider: &str, mode: Mode, provider_event: &
         .filter(inbox::provider.eq(provider))
         .filter(inbox::mode.eq(mode))
         .filter(inbox::provider_event.eq(provider_event))
-        .filter(inbox::verdict.eq("applied"));
-    Ok(diesel::select(diesel::dsl::exists(applied)).get_result(conn)?)
+        .filter(IsApplied);
+    Ok(inside!(conn, |inner| diesel::select(diesel::dsl::exists(applied)).get_result(inner))?)
 }
 
 /// The webhooks about one payment, in the order of their coming.
@@ -47,7 +57,7 @@ pub fn of_payment(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<In
 
 /// Keeps the newest `keep` rejected webhooks that are younger than `before`, and forgets the others.
 pub fn prune_rejected(conn: &mut Conn, before: Timestamp, keep: i64, limit: i64) -> StoreResult<usize> {
-    let rejected = || inbox::table.filter(inbox::verdict.eq("rejected"));
+    let rejected = || inbox::table.filter(IsRejected);
     let newest_to_go: Option<Timestamp> =
         rejected().order(inbox::received_at.desc()).offset(keep).select(inbox::received_at).first(conn).optional()?;
     let until = newest_to_go.map_or(before, |at| at.max(before));

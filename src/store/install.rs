@@ -13,7 +13,7 @@ const INVOICE: &str = "invoice";
 
 /// A number that changes with every change of an app or an endpoint, by whichever process.
 pub fn directory_version(conn: &mut Conn) -> StoreResult<i64> {
-    Ok(counters::table.find(DIRECTORY).select(counters::value).first(conn)?)
+    Ok(counters::table.find(DIRECTORY).select(counters::value).get_result(conn)?)
 }
 
 /// Tells every process that apps or endpoints have changed.
@@ -40,5 +40,5 @@ pub fn secret_or_insert(conn: &mut Conn, name: &str, sealed: &str) -> StoreResul
             .values((install_secrets::name.eq(name), install_secrets::sealed.eq(sealed))),
     )
     .execute(conn)?;
-    Ok(install_secrets::table.find(name).select(install_secrets::sealed).first(conn)?)
+    Ok(install_secrets::table.find(name).select(install_secrets::sealed).get_result(conn)?)
 }

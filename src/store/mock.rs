@@ -3,14 +3,14 @@
 use diesel::prelude::*;
 
 use super::schema::{mock_charges, mock_jobs};
-use super::sql::{for_update_skip_locked, or_ignore};
+use super::sql::{for_update_skip_locked, inside, or_ignore};
 use super::{Conn, StoreResult};
 use crate::domain::ids::{MockJobId, PaymentId};
 use crate::domain::time::Timestamp;
 
 /// A row of `mock_charges`: what the mock's buyer did.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = mock_charges)]
+#[diesel(table_name = mock_charges, treat_none_as_default_value = false)]
 pub struct MockCharge {
     pub payment_id: PaymentId,
     pub outcome: String,
@@ -20,7 +20,7 @@ pub struct MockCharge {
 
 /// A row of `mock_jobs`: what the mock is to do later.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = mock_jobs)]
+#[diesel(table_name = mock_jobs, treat_none_as_default_value = false)]
 pub struct MockJob {
     pub job_id: MockJobId,
     pub payment_id: PaymentId,
@@ -31,12 +31,13 @@ pub struct MockJob {
 
 /// Records what a buyer did, unless he did something before; says whether this was the first.
 pub fn insert_charge(conn: &mut Conn, charge: &MockCharge) -> StoreResult<bool> {
-    Ok(or_ignore(diesel::insert_into(mock_charges::table).values(charge)).execute(conn)? > 0)
+    let insert = or_ignore(diesel::insert_into(mock_charges::table).values(charge));
+    Ok(inside!(conn, |inner| insert.execute(inner))? > 0)
 }
 
 /// What the buyer did.
 pub fn charge_of(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Option<MockCharge>> {
-    Ok(mock_charges::table.find(payment_id).first(conn).optional()?)
+    Ok(inside!(conn, |inner| mock_charges::table.find(payment_id).get_result(inner)).optional()?)
 }
 
 /// Plans something.

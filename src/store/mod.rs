@@ -4,10 +4,10 @@
 //! One file for each noun holds its queries. What a payment may do is not decided here: see `crate::domain`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 pub mod apps;
 mod columns;
@@ -20,6 +20,7 @@ mod migrations;
 pub mod mock;
 mod page;
 pub mod payments;
+mod reader;
 pub mod refunds;
 pub mod requests;
 pub mod schema;
@@ -63,6 +64,33 @@ pub enum StoreError {
     /// The schema could not be brought up to date.
     #[error("migration failed: {0}")]
     Migration(String),
+}
+
+impl StoreError {
+    /// This error, or [`StoreError::Unavailable`] where it says 'not now' and not 'never'.
+    fn or_unavailable(self) -> Self {
+        const SIGNS: [&str; 10] = [
+            "database or disk is full",
+            "database is locked",
+            "disk I/O error",
+            "server closed the connection",
+            "no connection to the server",
+            "terminating connection",
+            "connection not open",
+            "could not extend file",
+            "lock timeout",
+            "the database system is",
+        ];
+        match &self {
+            Self::Query(DieselError::DatabaseError(kind, information))
+                if matches!(kind, DatabaseErrorKind::ClosedConnection)
+                    || SIGNS.iter().any(|sign| information.message().contains(sign)) =>
+            {
+                Self::Unavailable(information.message().lines().next().unwrap_or_default().to_owned())
+            }
+            _ => self,
+        }
+    }
 }
 
 /// What the storage layer answers with.
@@ -203,41 +231,10 @@ impl Access {
     }
 }
 
-/// Opens read connections for the pool, by scheme: diesel's own manager would try the variants in turn and,
-/// with PostgreSQL down, open an SQLite file named after its URL.
-struct ReadManager(Target);
-
-impl r2d2::ManageConnection for ReadManager {
-    type Connection = Conn;
-    type Error = StoreError;
-
-    fn connect(&self) -> StoreResult<Conn> {
-        self.0.connect(Access::Read)
-    }
-
-    fn is_valid(&self, conn: &mut Conn) -> StoreResult<()> {
-        conn.batch_execute("SELECT 1").map_err(StoreError::from)
-    }
-
-    fn has_broken(&self, _conn: &mut Conn) -> bool {
-        std::thread::panicking()
-    }
-}
-
-/// Keeps the pool's retries out of the log: the caller gets the error.
-#[derive(Debug)]
-struct QuietErrors;
-
-impl r2d2::HandleError<StoreError> for QuietErrors {
-    fn handle_error(&self, error: StoreError) {
-        tracing::debug!(%error, "a read connection could not be opened");
-    }
-}
-
 /// The database: a pool to read from and lanes to write through.
 pub struct Store {
     target: Target,
-    readers: r2d2::Pool<ReadManager>,
+    reader: reader::Reader,
     writer: writer::Writer,
 }
 
@@ -248,15 +245,8 @@ impl Store {
     /// [`StoreError::Unavailable`] naming the database when it cannot be reached.
     pub fn open(target: Target, read_connections: u32) -> StoreResult<Self> {
         let writer = writer::Writer::start(&target)?;
-        let readers = r2d2::Pool::builder()
-            .max_size(read_connections)
-            .min_idle(Some(1))
-            .test_on_check_out(matches!(target, Target::Postgres(_)))
-            .connection_timeout(Duration::from_secs(2))
-            .error_handler(Box::new(QuietErrors))
-            .build(ReadManager(target.clone()))
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        Ok(Self { target, readers, writer })
+        let reader = reader::Reader::start(&target, read_connections)?;
+        Ok(Self { target, reader, writer })
     }
 
     /// Brings the schema up to date under a lock that other processes respect; says what it ran.
@@ -310,7 +300,7 @@ impl Store {
         &self.target
     }
 
-    /// Runs `work` on a read connection, on a thread that may block.
+    /// Runs `work` on a read connection, on a thread of the reader's own.
     ///
     /// # Errors
     /// Whatever `work` answers, or [`StoreError::Unavailable`].
@@ -319,13 +309,7 @@ impl Store {
         F: FnOnce(&mut Conn) -> StoreResult<T> + Send + 'static,
         T: Send + 'static,
     {
-        let readers = self.readers.clone();
-        tokio::task::spawn_blocking(move || {
-            let mut conn = readers.get().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-            work(&mut conn)
-        })
-        .await
-        .map_err(|_| StoreError::Panicked)?
+        self.reader.run(work).await
     }
 
     /// Runs `work` in a transaction on the lane that `lane` picks and answers once it is durable.

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::page::Page;
 use super::schema::{attempts, payments, receipts};
-use super::sql::{for_update, for_update_skip_locked};
+use super::sql::{condition, for_update, for_update_skip_locked, inside};
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, AttemptId, PaymentId};
 use crate::domain::mode::Mode;
@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 
 /// A row of `payments`.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = payments)]
+#[diesel(table_name = payments, treat_none_as_default_value = false)]
 pub struct Payment {
     pub payment_id: PaymentId,
     pub app_id: AppId,
@@ -65,7 +65,7 @@ struct Progress<'a> {
 
 /// A row of `attempts`.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = attempts)]
+#[diesel(table_name = attempts, treat_none_as_default_value = false)]
 pub struct Attempt {
     pub attempt_id: AttemptId,
     pub payment_id: PaymentId,
@@ -80,7 +80,7 @@ pub struct Attempt {
 
 /// A row of `receipts`: money that came in once.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = receipts)]
+#[diesel(table_name = receipts, treat_none_as_default_value = false)]
 pub struct Receipt {
     pub payment_id: PaymentId,
     pub provider_transaction: String,
@@ -102,42 +102,42 @@ pub struct Filter {
 
 /// Adds a payment with its first attempt.
 pub fn insert(conn: &mut Conn, payment: &Payment, attempt: &Attempt) -> StoreResult<()> {
-    diesel::insert_into(payments::table).values(payment).execute(conn)?;
-    diesel::insert_into(attempts::table).values(attempt).execute(conn)?;
+    inside!(conn, |inner| diesel::insert_into(payments::table).values(payment).execute(inner))?;
+    inside!(conn, |inner| diesel::insert_into(attempts::table).values(attempt).execute(inner))?;
     Ok(())
 }
 
 /// An app's payment.
-pub fn find(conn: &mut Conn, app_id: &AppId, payment_id: &str) -> StoreResult<Option<Payment>> {
+pub fn find(conn: &mut Conn, app_id: &AppId, payment_id: &PaymentId) -> StoreResult<Option<Payment>> {
     let payment = payments::table.find(payment_id).filter(payments::app_id.eq(app_id));
-    Ok(payment.first(conn).optional()?)
+    Ok(inside!(conn, |inner| payment.get_result(inner)).optional()?)
 }
 
 /// A payment of any app: for the doors that a buyer or a provider comes in by.
 pub fn find_any(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Option<Payment>> {
-    Ok(payments::table.find(payment_id).first(conn).optional()?)
+    Ok(inside!(conn, |inner| payments::table.find(payment_id).get_result(inner)).optional()?)
 }
 
 /// A payment, locked until the transaction ends where rows have locks.
 pub fn lock(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Option<Payment>> {
-    Ok(for_update(payments::table.find(payment_id)).get_result(conn).optional()?)
+    Ok(inside!(conn, |inner| for_update(payments::table.find(payment_id)).get_result(inner)).optional()?)
 }
 
 /// Writes what has changed in a payment.
 pub fn save(conn: &mut Conn, payment: &Payment) -> StoreResult<()> {
-    diesel::update(payments::table.find(&payment.payment_id))
-        .set(&Progress {
-            status: payment.status,
-            paid_minor: payment.paid_minor,
-            refunded_minor: payment.refunded_minor,
-            provider_ref: payment.provider_ref.as_deref(),
-            last_error: &payment.last_error,
-            poll_at: payment.poll_at,
-            polls: payment.polls,
-            needs_attention: payment.needs_attention,
-            updated_at: payment.updated_at,
-        })
-        .execute(conn)?;
+    let row = payments::table.find(&payment.payment_id);
+    let progress = Progress {
+        status: payment.status,
+        paid_minor: payment.paid_minor,
+        refunded_minor: payment.refunded_minor,
+        provider_ref: payment.provider_ref.as_deref(),
+        last_error: &payment.last_error,
+        poll_at: payment.poll_at,
+        polls: payment.polls,
+        needs_attention: payment.needs_attention,
+        updated_at: payment.updated_at,
+    };
+    inside!(conn, |inner| diesel::update(row).set(&progress).execute(inner))?;
     Ok(())
 }
 
@@ -162,12 +162,13 @@ pub fn resolve_attempts(
 
 /// The receipts of a payment.
 pub fn receipts_of(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<Receipt>> {
-    Ok(receipts::table.filter(receipts::payment_id.eq(payment_id)).order(receipts::created_at).load(conn)?)
+    let receipts = receipts::table.filter(receipts::payment_id.eq(payment_id)).order(receipts::created_at);
+    Ok(inside!(conn, |inner| receipts.load(inner))?)
 }
 
 /// Books money that came in.
 pub fn insert_receipt(conn: &mut Conn, receipt: &Receipt) -> StoreResult<()> {
-    diesel::insert_into(receipts::table).values(receipt).execute(conn)?;
+    inside!(conn, |inner| diesel::insert_into(receipts::table).values(receipt).execute(inner))?;
     Ok(())
 }
 
@@ -211,21 +212,21 @@ pub fn list(
     Ok(Page::of(rows, limit, |row: &Payment| row.payment_id.to_string()))
 }
 
+condition! {
+    /// Within the index of payments to ask about.
+    IsOpenAndPolled = "payments.status = 'initiated' AND payments.poll_at IS NOT NULL"
+}
+
 /// Payments whose provider is to be asked now; locked, so that no other process asks too.
 pub fn due_for_poll(conn: &mut Conn, now: Timestamp, limit: i64) -> StoreResult<Vec<Payment>> {
-    let due = payments::table
-        .filter(payments::status.eq(PaymentStatus::Initiated))
-        .filter(payments::poll_at.is_not_null())
-        .filter(payments::poll_at.le(now))
-        .order(payments::poll_at)
-        .limit(limit);
+    let due =
+        payments::table.filter(IsOpenAndPolled).filter(payments::poll_at.le(now)).order(payments::poll_at).limit(limit);
     Ok(for_update_skip_locked(due).get_results(conn)?)
 }
 
 /// Sets when the provider is asked next.
 pub fn set_poll(conn: &mut Conn, payment_id: &PaymentId, poll_at: Option<Timestamp>, polls: i32) -> StoreResult<()> {
-    diesel::update(payments::table.find(payment_id))
-        .set((payments::poll_at.eq(poll_at), payments::polls.eq(polls)))
-        .execute(conn)?;
+    let changes = (payments::poll_at.eq(poll_at), payments::polls.eq(polls));
+    inside!(conn, |inner| diesel::update(payments::table.find(payment_id)).set(changes).execute(inner))?;
     Ok(())
 }

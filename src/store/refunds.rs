@@ -14,7 +14,7 @@ use crate::domain::time::Timestamp;
 
 /// A row of `refunds`.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = refunds)]
+#[diesel(table_name = refunds, treat_none_as_default_value = false)]
 pub struct Refund {
     pub refund_id: RefundId,
     pub app_id: AppId,
@@ -36,8 +36,8 @@ pub fn insert(conn: &mut Conn, refund: &Refund) -> StoreResult<()> {
 }
 
 /// An app's refund.
-pub fn find(conn: &mut Conn, app_id: &AppId, refund_id: &str) -> StoreResult<Option<Refund>> {
-    Ok(refunds::table.find(refund_id).filter(refunds::app_id.eq(app_id)).first(conn).optional()?)
+pub fn find(conn: &mut Conn, app_id: &AppId, refund_id: &RefundId) -> StoreResult<Option<Refund>> {
+    Ok(refunds::table.find(refund_id).filter(refunds::app_id.eq(app_id)).get_result(conn).optional()?)
 }
 
 /// Moves an open refund to its end; says whether it was open.

@@ -3,12 +3,20 @@
 //! One row is one signed POST. The first under a key holds the answer; a replay's row points at it, so that the
 //! replay's own signature cannot be used again under another key.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 use super::schema::requests;
-use super::sql::or_ignore;
-use super::{Conn, StoreResult};
+use super::sql::{inside, or_ignore};
+use super::{Conn, StoreError, StoreResult};
 use crate::domain::time::Timestamp;
+
+/// How long an answer is given again.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
+
+/// How long a signature stays spent; more than the ten minutes in which its timestamp can be accepted.
+const SIGNATURE_KEPT: Duration = Duration::from_secs(3600);
 
 /// What makes a signed POST the one it is. All digests cover the app's id.
 #[derive(Clone, Debug)]
@@ -58,6 +66,7 @@ struct Row {
     status_code: Option<i32>,
     answer: Option<String>,
     payment_id: Option<String>,
+    created_at: Timestamp,
 }
 
 type Columns = (
@@ -68,6 +77,7 @@ type Columns = (
     requests::status_code,
     requests::answer,
     requests::payment_id,
+    requests::created_at,
 );
 const COLUMNS: Columns = (
     requests::request_id,
@@ -77,6 +87,7 @@ const COLUMNS: Columns = (
     requests::status_code,
     requests::answer,
     requests::payment_id,
+    requests::created_at,
 );
 
 impl Row {
@@ -99,7 +110,7 @@ pub fn claim(
     payment_id: Option<&str>,
     now: Timestamp,
 ) -> StoreResult<Claimed> {
-    let inserted = or_ignore(diesel::insert_into(requests::table).values((
+    let row = (
         requests::signed_at.eq(claim.signed_at),
         requests::signature.eq(claim.signature.as_slice()),
         requests::idempotency_key.eq(claim.idempotency_key.as_ref().map(<[u8; 16]>::as_slice)),
@@ -108,13 +119,17 @@ pub fn claim(
         requests::answer.eq(answer),
         requests::payment_id.eq(payment_id),
         requests::created_at.eq(now),
-    )))
-    .execute(conn)?;
-    if inserted > 0 {
+    );
+    let insert = or_ignore(diesel::insert_into(requests::table).values(row));
+    if inside!(conn, |inner| insert.execute(inner))? > 0 {
         return Ok(Claimed::New);
     }
-    // The conflict proves that a row is there; it cannot be pruned meanwhile, the transaction sees to that.
-    look_up(conn, claim, now)
+    match look_up(conn, claim, now)? {
+        // What stood in the way was too old to count, and is gone.
+        Claimed::New if inside!(conn, |inner| insert.execute(inner))? > 0 => Ok(Claimed::New),
+        Claimed::New => Err(StoreError::Raced),
+        seen => Ok(seen),
+    }
 }
 
 /// What is known of a request; a replay under its key is noted, so that its signature is spent too.
@@ -149,6 +164,10 @@ pub fn look_up(conn: &mut Conn, claim: &Claim, now: Timestamp) -> StoreResult<Cl
         .first(conn)
         .optional()?;
     let Some(row) = by_key else { return Ok(Claimed::New) };
+    if row.created_at < now.minus(KEPT) {
+        diesel::delete(requests::table.find(row.request_id)).execute(conn)?;
+        return Ok(Claimed::New);
+    }
     if row.body_digest != claim.body {
         return Ok(Claimed::OtherBody);
     }
@@ -172,8 +191,25 @@ pub fn set_answer(conn: &mut Conn, request_id: i64, status_code: u16, answer: &s
     Ok(())
 }
 
-/// Forgets up to `limit` of the oldest requests, if they are older than `before`; says how many.
-pub fn prune(conn: &mut Conn, before: Timestamp, limit: i64) -> StoreResult<usize> {
+/// Whether a request that cannot be done for another reason was asked for with other words before: then that is what
+/// its sender has to hear.
+pub fn contradicts(conn: &mut Conn, claim: &Claim) -> StoreResult<bool> {
+    let Some(key) = &claim.idempotency_key else { return Ok(false) };
+    let digest: Option<Vec<u8>> = requests::table
+        .filter(requests::idempotency_key.eq(key.as_slice()))
+        .filter(requests::replay_of.is_null())
+        .select(requests::body_digest)
+        .first(conn)
+        .optional()?;
+    Ok(digest.is_some_and(|digest| digest != claim.body))
+}
+
+/// Forgets up to `limit` of the oldest requests that no longer count; says how many.
+///
+/// A request is kept a little longer than its answer counts: the signature of a late replay, which points at it, is good
+/// for ten minutes more.
+pub fn prune(conn: &mut Conn, now: Timestamp, limit: i64) -> StoreResult<usize> {
+    let before = now.minus(KEPT + SIGNATURE_KEPT);
     let oldest = requests::table
         .order(requests::request_id)
         .limit(limit)

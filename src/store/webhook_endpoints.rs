@@ -10,7 +10,7 @@ use crate::domain::time::Timestamp;
 
 /// A row of `webhook_endpoints`.
 #[derive(Clone, Debug, Queryable, Insertable)]
-#[diesel(table_name = webhook_endpoints)]
+#[diesel(table_name = webhook_endpoints, treat_none_as_default_value = false)]
 pub struct EndpointRow {
     pub endpoint_id: EndpointId,
     pub app_id: AppId,
@@ -45,7 +45,7 @@ pub fn all(conn: &mut Conn) -> StoreResult<Vec<EndpointRow>> {
 
 /// The endpoint with this id.
 pub fn find(conn: &mut Conn, endpoint_id: &EndpointId) -> StoreResult<Option<EndpointRow>> {
-    Ok(webhook_endpoints::table.find(endpoint_id).first(conn).optional()?)
+    Ok(webhook_endpoints::table.find(endpoint_id).get_result(conn).optional()?)
 }
 
 /// Moves an endpoint to another URL; it starts afresh, enabled.

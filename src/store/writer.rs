@@ -172,7 +172,7 @@ impl LaneThread {
                 if conn.batch_execute("ROLLBACK").is_ok() {
                     self.conn = Some(conn);
                 }
-                Err(as_unavailable(error))
+                Err(error.or_unavailable())
             }
         }
     }
@@ -200,30 +200,6 @@ fn is_conflict(error: &StoreError) -> bool {
             information.message().contains("deadlock detected")
         }
         _ => false,
-    }
-}
-
-/// Errors that say 'not now' and not 'never'.
-fn as_unavailable(error: StoreError) -> StoreError {
-    const SIGNS: [&str; 9] = [
-        "database or disk is full",
-        "database is locked",
-        "disk I/O error",
-        "server closed the connection",
-        "no connection to the server",
-        "terminating connection",
-        "connection not open",
-        "could not extend file",
-        "lock timeout",
-    ];
-    match &error {
-        StoreError::Query(DieselError::DatabaseError(kind, information))
-            if matches!(kind, DatabaseErrorKind::ClosedConnection)
-                || SIGNS.iter().any(|sign| information.message().contains(sign)) =>
-        {
-            StoreError::Unavailable(information.message().lines().next().unwrap_or_default().to_owned())
-        }
-        _ => error,
     }
 }
 
