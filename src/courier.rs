@@ -213,10 +213,13 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     }
     let [a, b, ..] = address.segments();
     let is_global_unicast = a & 0xe000 == 0x2000;
-    let is_special = (a == 0x2001 && b < 0x0200) // protocol assignments, Teredo, ORCHID
-        || (a == 0x2001 && b == 0x0db8)          // documentation
-        || a == 0x2002                           // 6to4
-        || a == 0x3fff; // documentation
+    let is_special = match a {
+        // Protocol assignments, Teredo and ORCHID; documentation.
+        0x2001 => b < 0x0200 || b == 0x0db8,
+        // 6to4; documentation.
+        0x2002 | 0x3fff => true,
+        _ => false,
+    };
     is_global_unicast && !is_special
 }
 

@@ -8,6 +8,7 @@ use super::problem::{Answered, answer, json};
 use super::query::Query;
 use super::signed::Signed;
 use crate::domain::fields::{Fields, Invalid};
+use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
 use crate::gateway::Gateway;
@@ -28,7 +29,7 @@ use crate::gateway::views::{EventObject, PageObject};
 pub async fn list(gateway: Data<Gateway>, signed: Signed) -> Answered {
     let mut query = Query::parse(signed.query());
     let limit = query.limit();
-    let cursor = query.text("cursor");
+    let cursor = query.cursor(EventId::parse);
     let event_type = query.text("type");
     let payment_id = query.text("payment_id");
     query.finish()?;

@@ -14,7 +14,7 @@ pub mod problem;
 mod query;
 mod refunds;
 mod routes;
-mod signed;
+pub mod signed;
 
 pub use operators::OPENAPI;
 

@@ -7,7 +7,6 @@ use utoipa::ToSchema;
 use super::problem::{Answered, answer, json};
 use super::query::Query;
 use super::signed::Signed;
-use crate::domain::drafts::PaymentDraft;
 use crate::domain::ids::PaymentId;
 use crate::domain::payments::PaymentStatus;
 use crate::error::Fault;
@@ -67,8 +66,7 @@ pub(crate) struct PaymentRequest {
 )]
 #[post("/v1/payments")]
 pub async fn create(gateway: Data<Gateway>, signed: Signed) -> Answered {
-    let draft = PaymentDraft::parse(&signed.body, signed.app.mode).map_err(Fault::from)?;
-    Ok(answer(gateway.create_payment(&signed.app, signed.once(), draft).await?))
+    Ok(answer(gateway.create_payment(&signed.app, signed.once(), &signed.body).await?))
 }
 
 /// Lists payments, newest first.
@@ -91,8 +89,7 @@ pub async fn create(gateway: Data<Gateway>, signed: Signed) -> Answered {
 pub async fn list(gateway: Data<Gateway>, signed: Signed) -> Answered {
     let mut query = Query::parse(signed.query());
     let limit = query.limit();
-    let cursor = query
-        .parsed("cursor", "the next_cursor of a page before", |text| PaymentId::parse(text).map(|id| id.to_string()));
+    let cursor = query.cursor(PaymentId::parse);
     let filter = Filter {
         status: query.parsed("status", "initiated, succeeded, failed or canceled", PaymentStatus::parse),
         method: query.text("method"),

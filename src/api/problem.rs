@@ -13,9 +13,16 @@ use crate::error::{Code, Fault, problem_body};
 /// The media type of an error's body.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The media type of an error's sentence alone.
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+
 /// A fault on its way out of a handler.
 #[derive(Debug)]
 pub struct Problem(pub Fault);
+
+/// The sentence of an error that was stored as an answer, for who accepts plain text alone.
+#[derive(Clone)]
+struct StoredProblem(String);
 
 /// What a handler answers with.
 pub type Answered = Result<HttpResponse, Problem>;
@@ -62,10 +69,15 @@ pub async fn finish<B: MessageBody + 'static>(
     let id = request_id(request.request());
     let wants_text = wants_plain_text(&request);
     let mut response = next.call(request).await?.map_into_left_body();
+    let stored = response.response().extensions().get::<StoredProblem>().cloned();
+    if let Some(StoredProblem(detail)) = stored.filter(|_| wants_text) {
+        let body = HttpResponse::build(response.status()).content_type(PLAIN_TEXT).body(detail);
+        response = response.into_response(body).map_into_right_body();
+    }
     let carried = response.response().extensions().get::<Fault>().cloned();
     let is_bare_error = carried.is_none()
         && (response.status().is_client_error() || response.status().is_server_error())
-        && response.headers().get(CONTENT_TYPE).is_none_or(|value| value != PROBLEM_JSON);
+        && response.headers().get(CONTENT_TYPE).is_none_or(|value| value != PROBLEM_JSON && value != PLAIN_TEXT);
     if let Some(fault) = carried.or_else(|| is_bare_error.then(|| fault_of_status(response.status()))) {
         let body = render(&fault, &id, wants_text, response.request().method());
         response = response.into_response(body).map_into_right_body();
@@ -91,7 +103,7 @@ fn render(fault: &Fault, request_id: &str, wants_text: bool, method: &Method) ->
         return response.finish();
     }
     if wants_text {
-        return response.content_type("text/plain; charset=utf-8").body(fault.detail.clone());
+        return response.content_type(PLAIN_TEXT).body(fault.detail.clone());
     }
     response.content_type(PROBLEM_JSON).body(problem_body(fault, request_id))
 }
@@ -121,7 +133,12 @@ pub fn json(status: u16, body: String) -> HttpResponse {
 /// An answer that may have been given before.
 #[must_use]
 pub fn answer(answer: crate::gateway::Answer) -> HttpResponse {
-    let mut response = json(answer.status, answer.body);
+    let mut response = json(answer.status, answer.body.clone());
+    if answer.status >= 400 {
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        let detail = body["detail"].as_str().unwrap_or_default().to_owned();
+        response.extensions_mut().insert(StoredProblem(detail));
+    }
     if answer.is_replay {
         let name = HeaderName::from_static("idempotent-replayed");
         response.headers_mut().insert(name, HeaderValue::from_static("true"));

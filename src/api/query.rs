@@ -66,6 +66,11 @@ impl Query {
         self.parsed(name, "an RFC 3339 time such as 2026-05-09T12:34:56Z", Timestamp::parse_rfc3339)
     }
 
+    /// Where the page before ended, as an id that `parse` knows.
+    pub fn cursor<T: std::fmt::Display>(&mut self, parse: fn(&str) -> Option<T>) -> Option<String> {
+        self.parsed("cursor", "the next_cursor of the page before", |text| parse(text).map(|id| id.to_string()))
+    }
+
     /// How many items a page has: 1 to 100, 20 unless told.
     pub fn limit(&mut self) -> usize {
         let in_range = |text: &str| text.parse().ok().filter(|limit| (1..=100).contains(limit));

@@ -7,8 +7,7 @@ use utoipa::ToSchema;
 use super::problem::{Answered, answer, json};
 use super::query::Query;
 use super::signed::Signed;
-use crate::domain::drafts::RefundDraft;
-use crate::error::Fault;
+use crate::domain::ids::RefundId;
 use crate::gateway::Gateway;
 use crate::gateway::views::{PageObject, RefundObject};
 
@@ -26,8 +25,7 @@ pub(crate) struct RefundRequest {
 #[utoipa::path(tag = "Refunds", request_body = RefundRequest, responses((status = 201, body = RefundObject), (status = 404), (status = 422, description = "Nothing, or less, is left")))]
 #[post("/v1/refunds")]
 pub async fn create(gateway: Data<Gateway>, signed: Signed) -> Answered {
-    let draft = RefundDraft::parse(&signed.body).map_err(Fault::from)?;
-    Ok(answer(gateway.create_refund(&signed.app, signed.once(), draft).await?))
+    Ok(answer(gateway.create_refund(&signed.app, signed.once(), &signed.body).await?))
 }
 
 /// Lists refunds, newest first.
@@ -40,7 +38,7 @@ pub async fn create(gateway: Data<Gateway>, signed: Signed) -> Answered {
 pub async fn list(gateway: Data<Gateway>, signed: Signed) -> Answered {
     let mut query = Query::parse(signed.query());
     let limit = query.limit();
-    let cursor = query.text("cursor");
+    let cursor = query.cursor(RefundId::parse);
     let payment_id = query.text("payment_id");
     query.finish()?;
     Ok(json(200, gateway.list_refunds(&signed.app, payment_id, cursor, limit).await?))

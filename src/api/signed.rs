@@ -84,7 +84,7 @@ fn read_head(request: &HttpRequest) -> Outcome<SignedHead> {
         let mut values = headers.get_all(name);
         // Sent twice, a header has no one value that could have been signed.
         let value = values.next().filter(|_| values.next().is_none());
-        value.and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty()).map(str::to_owned)
+        value.and_then(|value| value.to_str().ok()).map(str::to_owned)
     });
     Ok(SignedHead {
         public_key: key.ok_or_else(missing)?,

@@ -1,7 +1,7 @@
 //! Identifiers: a prefix that says what a thing is, and 26 characters that sort by the time it was made.
 //!
 //! An id is text everywhere (JSON, rows, logs). The characters are a ULID in lower case: 48 bits of Unix
-//! milliseconds, then 80 random bits, in Crockford's base 32.
+//! milliseconds, then 10 bits of the microsecond within it and 70 random bits, in Crockford's base 32.
 
 use super::time::Timestamp;
 
@@ -12,7 +12,8 @@ pub const SUFFIX_LENGTH: usize = 26;
 fn generate(prefix: &str, now: Timestamp) -> String {
     let mut random = [0u8; 16];
     getrandom::fill(&mut random).expect("the operating system gives random bytes");
-    at(prefix, now, u128::from_be_bytes(random))
+    let microsecond = u128::from(now.unix_micros().rem_euclid(1000).unsigned_abs());
+    at(prefix, now, microsecond << 70 | u128::from_be_bytes(random) >> 58)
 }
 
 fn at(prefix: &str, moment: Timestamp, random: u128) -> String {
@@ -107,6 +108,13 @@ ids! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_one_millisecond_sort_by_the_microsecond() {
+        let ids: Vec<EventId> =
+            (0..1000).map(|micro| EventId::generate(Timestamp::from_unix_micros(1_760_000_000_000_000 + micro))).collect();
+        assert!(ids.is_sorted());
+    }
 
     #[test]
     fn an_id_is_its_prefix_and_26_characters_and_sorts_by_time() {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::idempotency::Fresh;
 use super::views::{EventObject, PageObject, render};
 use super::{Answer, App, Gateway, Once};
+use crate::domain::ids::EventId;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::{deliveries, events};
@@ -38,7 +39,7 @@ impl Gateway {
     /// 404.
     pub async fn event(&self, app: &App, event_id: &str) -> Outcome<String> {
         let app_id = app.app_id.clone();
-        let wanted = event_id.to_owned();
+        let wanted = EventId::parse(event_id).ok_or_else(event_not_found)?;
         let found = self
             .read(move |conn| {
                 let Some(event) = events::find(conn, &app_id, &wanted)? else { return Ok(None) };
@@ -56,7 +57,7 @@ impl Gateway {
     /// 404.
     pub async fn redeliver_event(&self, app: &Arc<App>, once: Once, event_id: &str) -> Outcome<Answer> {
         let app_id = app.app_id.clone();
-        let wanted = event_id.to_owned();
+        let wanted = EventId::parse(event_id).ok_or_else(event_not_found)?;
         let answer = self
             .once(once, event_id, move |conn, now| {
                 let Some(event) = events::find(conn, &app_id, &wanted)? else { return Ok(Err(event_not_found())) };

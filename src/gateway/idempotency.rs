@@ -58,6 +58,17 @@ impl Once {
 }
 
 impl Gateway {
+    /// The refusal of a request: `fault`, unless its key stands for another body.
+    pub(super) async fn conflict_or(&self, once: Once, fault: Fault) -> Fault {
+        if once.claim.idempotency_key.is_none() {
+            return fault;
+        }
+        match self.read(move |conn| requests::contradicts(conn, &once.claim)).await {
+            Ok(true) => other_body(),
+            _ => fault,
+        }
+    }
+
     /// Runs `work` unless this request was answered before, and stores its answer in the same transaction. A refusal is
     /// not stored: it frees the key.
     pub(super) async fn once<F>(&self, once: Once, lane: &str, work: F) -> Outcome<Answer>
@@ -96,11 +107,13 @@ pub(super) fn replay(claimed: Claimed) -> Outcome<Answer> {
             "the first request with this key is still running",
             std::time::Duration::from_secs(1),
         )),
-        Claimed::OtherBody => {
-            Err(Fault::new(Code::IdempotencyConflict, "idempotency conflict — different body for same key"))
-        }
+        Claimed::OtherBody => Err(other_body()),
         Claimed::SignatureReused => {
             Err(Fault::new(Code::SignatureReused, "this signature was already used with another idempotency key"))
         }
     }
+}
+
+fn other_body() -> Fault {
+    Fault::new(Code::IdempotencyConflict, "idempotency conflict — different body for same key")
 }

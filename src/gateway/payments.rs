@@ -9,6 +9,7 @@ use super::views::{CustomerObject, PageObject, PaymentObject, render};
 use super::{Answer, App, Gateway, Once, settle};
 use crate::domain::backoff::{poll_wait, unknown_wait};
 use crate::domain::drafts::{MockOutcome, PaymentDraft};
+use crate::domain::fields::text_fault;
 use crate::domain::ids::{AttemptId, PaymentId};
 use crate::domain::payments::{AttemptState, PaymentStatus};
 use crate::domain::time::Timestamp;
@@ -44,8 +45,12 @@ impl Gateway {
     ///
     /// # Errors
     /// The 400s, 409s and 422s of the documentation; 503 when the database cannot take it.
-    pub async fn create_payment(&self, app: &Arc<App>, once: Once, draft: PaymentDraft) -> Outcome<Answer> {
-        let route = self.route(app, &draft)?;
+    pub async fn create_payment(&self, app: &Arc<App>, once: Once, body: &[u8]) -> Outcome<Answer> {
+        let draft = PaymentDraft::parse(body, app.mode).map_err(Fault::from);
+        let (draft, route) = match draft.and_then(|draft| Ok((self.route(app, &draft)?, draft))) {
+            Ok((route, draft)) => (draft, route),
+            Err(fault) => return Err(self.conflict_or(once, fault).await),
+        };
         let fallback = route.fallback.clone();
         let opening = self.opening(app, once, draft, route);
         let payment_id = opening.payment.payment_id.clone();
@@ -160,9 +165,9 @@ impl Gateway {
     async fn follow_provisional(&self, app: &App, first: StoredAnswer, request_id: String) -> Outcome<Answer> {
         let app_id = app.app_id.clone();
         let public_url = self.settings.public_url.clone();
-        let payment_id = first.payment_id.unwrap_or_default();
+        let payment_id = first.payment_id.as_deref().and_then(PaymentId::parse).ok_or_else(payment_not_found)?;
         let lane = payment_id.clone();
-        self.write(Lane::Of(&lane), move |conn| {
+        self.write(Lane::Of(lane.as_str()), move |conn| {
             let payment = payments::find(conn, &app_id, &payment_id)?;
             let Some(payment) = payment else {
                 return Ok(Err(Fault::new(Code::PaymentNotFound, "payment not found")));
@@ -191,7 +196,7 @@ impl Gateway {
     /// 404.
     pub async fn payment(&self, app: &App, payment_id: &str) -> Outcome<String> {
         let app_id = app.app_id.clone();
-        let wanted = payment_id.to_owned();
+        let wanted = PaymentId::parse(payment_id).ok_or_else(payment_not_found)?;
         let found = self.read(move |conn| payments::find(conn, &app_id, &wanted)).await?;
         let payment = found.ok_or_else(payment_not_found)?;
         Ok(render(&PaymentObject::new(&payment, &self.settings.public_url)))
@@ -249,9 +254,13 @@ impl Gateway {
     /// 404.
     pub async fn customer(&self, app: &App, external_user_id: &str) -> Outcome<String> {
         let app_id = app.app_id.clone();
+        let not_found = || Fault::new(Code::CustomerNotFound, "customer not found");
+        if text_fault(external_user_id, 1, 128).is_some() {
+            return Err(not_found());
+        }
         let wanted = external_user_id.to_owned();
         let found = self.read(move |conn| customers::find(conn, &app_id, &wanted)).await?;
-        let customer = found.ok_or_else(|| Fault::new(Code::CustomerNotFound, "customer not found"))?;
+        let customer = found.ok_or_else(not_found)?;
         Ok(render(&CustomerObject::new(customer, app.mode)))
     }
 

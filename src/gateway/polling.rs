@@ -40,9 +40,9 @@ impl Gateway {
     /// When the database cannot take it.
     pub async fn prune(&self) -> Outcome<usize> {
         let now = self.clock.now();
-        let day_ago = now.minus(std::time::Duration::from_secs(24 * 3600));
+
         let week_ago = now.minus(std::time::Duration::from_secs(7 * 24 * 3600));
-        let answers = self.write(Lane::Any, move |conn| crate::store::requests::prune(conn, day_ago, 500)).await?;
+        let answers = self.write(Lane::Any, move |conn| crate::store::requests::prune(conn, now, 500)).await?;
         Ok(answers + self.prune_inbox(week_ago).await?)
     }
 }

@@ -23,7 +23,11 @@ impl Gateway {
     ///
     /// # Errors
     /// 404; 422 when nothing or less is left.
-    pub async fn create_refund(&self, app: &Arc<App>, once: Once, draft: RefundDraft) -> Outcome<Answer> {
+    pub async fn create_refund(&self, app: &Arc<App>, once: Once, body: &[u8]) -> Outcome<Answer> {
+        let draft = match RefundDraft::parse(body) {
+            Ok(draft) => draft,
+            Err(invalid) => return Err(self.conflict_or(once, invalid.into()).await),
+        };
         let app_id = app.app_id.clone();
         let wanted = PaymentId::parse(&draft.payment_id).ok_or_else(payment_not_found)?;
         let lane = draft.payment_id.clone();
@@ -48,7 +52,7 @@ impl Gateway {
     /// Ends a refund that the provider kept pending.
     pub(super) async fn finish_refund(&self, payment_id: &PaymentId, refund_id: &str) -> Outcome<()> {
         let payment_id = payment_id.clone();
-        let refund_id = refund_id.to_owned();
+        let Some(refund_id) = RefundId::parse(refund_id) else { return Ok(()) };
         let now = self.clock.now();
         let lane = payment_id.clone();
         self.write(Lane::Of(lane.as_str()), move |conn| {
@@ -71,9 +75,10 @@ impl Gateway {
     /// 404.
     pub async fn refund(&self, app: &App, refund_id: &str) -> Outcome<String> {
         let app_id = app.app_id.clone();
-        let wanted = refund_id.to_owned();
+        let not_found = || Fault::new(Code::RefundNotFound, "refund not found");
+        let wanted = RefundId::parse(refund_id).ok_or_else(not_found)?;
         let found = self.read(move |conn| refunds::find(conn, &app_id, &wanted)).await?;
-        let refund = found.ok_or_else(|| Fault::new(Code::RefundNotFound, "refund not found"))?;
+        let refund = found.ok_or_else(not_found)?;
         Ok(render(&RefundObject::from(refund)))
     }
 

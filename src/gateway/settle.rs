@@ -78,6 +78,9 @@ pub(super) fn settle(
                 _ => AttemptState::Started,
             };
             payments::resolve_attempts(conn, &payment.payment_id, state, at)?;
+            if let Observation::Paid { transaction, .. } = observation {
+                payment.provider_ref = Some(transaction.clone());
+            }
         }
     }
     payment.updated_at = at;

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::payments::payment_not_found;
 use super::views::{TimelineEntry, raw, render};
 use super::{App, Gateway};
+use crate::domain::ids::PaymentId;
 use crate::error::Outcome;
 use crate::store::{deliveries, events, inbox, payments};
 
@@ -15,7 +16,7 @@ impl Gateway {
     /// 404.
     pub async fn timeline(&self, app: &App, payment_id: &str) -> Outcome<String> {
         let app_id = app.app_id.clone();
-        let wanted = payment_id.to_owned();
+        let wanted = PaymentId::parse(payment_id).ok_or_else(payment_not_found)?;
         let rows = self
             .read(move |conn| {
                 let Some(payment) = payments::find(conn, &app_id, &wanted)? else { return Ok(None) };
