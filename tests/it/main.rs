@@ -4,4 +4,13 @@
 
 mod support;
 
+mod apps_cli;
+mod architecture;
+mod bad_input;
+mod crash;
+mod deliveries;
+mod idempotency;
+mod mock_provider;
+mod payments;
 mod signed_requests;
+mod store;

@@ -466,3 +466,222 @@ where
 pub fn program() -> std::process::Command {
     std::process::Command::new(env!("CARGO_BIN_EXE_switchyard"))
 }
+
+impl TestGateway {
+    /// A gateway whose clock stands, and a product with an app of mode `test`.
+    pub async fn stepped_with_product() -> (Self, Product) {
+        let gateway = Self::spawn_stepped().await;
+        let product = gateway.product(Mode::Test).await;
+        (gateway, product)
+    }
+
+    /// How many rows a table has.
+    pub fn count(&self, table: &str) -> i64 {
+        self.database.number(&format!("SELECT COUNT(*) FROM {table}"))
+    }
+
+    /// What anyone gets at a path, unsigned.
+    pub async fn fetch(&self, path: &str) -> Answer {
+        Answer::of(reqwest::get(self.url(path)).await.unwrap()).await
+    }
+
+    /// How often the mock charged a payment.
+    pub async fn charges(&self, payment_id: &str) -> Value {
+        self.fetch(&format!("/mock/charges/{payment_id}")).await.expect_status(200).json()["charges"].clone()
+    }
+}
+
+impl Answer {
+    /// What an error says to people.
+    pub fn detail(&self) -> String {
+        self.text_of("detail")
+    }
+
+    /// The `path: reason` lines of a `ValidationError`.
+    #[track_caller]
+    pub fn messages(&self) -> Vec<String> {
+        let body = self.json();
+        let lines = body["message"].as_array().unwrap_or_else(|| panic!("message is no array: {}", self.text));
+        lines.iter().map(|line| line.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The body of an error without what is different in every answer.
+    pub fn without_request_id(&self) -> Value {
+        let mut body = self.json();
+        for name in ["request_id", "requestId"] {
+            body.as_object_mut().unwrap().remove(name).unwrap();
+        }
+        body
+    }
+}
+
+impl Product {
+    /// A POST that was signed at another moment, so that its signature is another one.
+    pub async fn post_signed_at(&self, path: &str, body: &str, key: Option<&str>, timestamp: i64) -> Answer {
+        let mut headers = self.signed_headers("POST", path, body.as_bytes(), timestamp);
+        headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+        headers.extend(key.map(|key| ("Idempotency-Key".to_owned(), key.to_owned())));
+        self.send("POST", path, &headers, body.into()).await
+    }
+
+    /// A payment that the mock ends in `outcome` with the gateway's next step, stepped to its end.
+    pub async fn ended(&self, gateway: &TestGateway, outcome: &str, changes: Value) -> Value {
+        let mut changes = changes;
+        changes["mock"]["outcome"] = outcome.into();
+        let payment = self.created(changes).await;
+        gateway.step().await;
+        self.payment(payment["payment_id"].as_str().unwrap()).await
+    }
+
+    /// The items of a list.
+    pub async fn listed(&self, path: &str) -> Vec<Value> {
+        self.get(path).await.expect_status(200).json()["data"].as_array().unwrap().clone()
+    }
+
+    /// The names of a payment's events, in alphabetical order.
+    pub async fn event_names(&self, payment_id: &str) -> Vec<String> {
+        let events = self.listed(&format!("/v1/events?payment_id={payment_id}")).await;
+        let mut names: Vec<String> = events.iter().map(|event| event["event"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// The id of a payment's object.
+pub fn id_of(payment: &Value) -> String {
+    payment["payment_id"].as_str().unwrap_or_else(|| panic!("no payment: {payment}")).to_owned()
+}
+
+/// As [`eventually`], with a limit of the caller's.
+pub async fn eventually_within<F, Fut>(limit: Duration, what: &str, condition: F)
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let started = std::time::Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < limit, "did not happen within {limit:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Watches for `period` that `condition` holds all the time.
+pub async fn throughout(period: Duration, what: &str, condition: impl Fn() -> bool) {
+    let started = std::time::Instant::now();
+    while started.elapsed() < period {
+        assert!(condition(), "did not stay so for {period:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+impl TestDatabase {
+    /// Runs a statement; the error is the database's own text.
+    pub fn execute(&self, sql: &str) -> Result<usize, String> {
+        use diesel::prelude::*;
+        let outcome = match &self.target {
+            Target::Sqlite(path) => {
+                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+                diesel::sql_query("PRAGMA busy_timeout=5000").execute(&mut conn).unwrap();
+                diesel::sql_query("PRAGMA foreign_keys=ON").execute(&mut conn).unwrap();
+                diesel::sql_query(sql).execute(&mut conn)
+            }
+            Target::Postgres(url) => {
+                let mut conn = diesel::PgConnection::establish(url).unwrap();
+                diesel::sql_query(sql).execute(&mut conn)
+            }
+        };
+        outcome.map_err(|error| error.to_string())
+    }
+
+    /// The texts that a query answers with, in a column named `text`.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        use diesel::prelude::*;
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = diesel::sql_types::Text)]
+            text: String,
+        }
+        let rows: Vec<Row> = match &self.target {
+            Target::Sqlite(path) => {
+                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+                diesel::sql_query(sql).load(&mut conn).unwrap()
+            }
+            Target::Postgres(url) => {
+                let mut conn = diesel::PgConnection::establish(url).unwrap();
+                diesel::sql_query(sql).load(&mut conn).unwrap()
+            }
+        };
+        rows.into_iter().map(|row| row.text).collect()
+    }
+}
+
+/// The program, set to work on a test's database from the test's own directory.
+pub fn program_on(database: &TestDatabase) -> std::process::Command {
+    let mut command = program();
+    command
+        .current_dir(&database.directory)
+        .env("SWITCHYARD__DATABASE__URL", database.url())
+        .env("SWITCHYARD__SECRETS__KEY_FILE", database.directory.join("secrets.key"))
+        .env("SWITCHYARD__SERVER__BIND", "127.0.0.1:0");
+    command
+}
+
+/// The program as a server of its own process. Dropping it kills it.
+pub struct ServingProgram {
+    pub url: String,
+    pub ready_after: Duration,
+    child: std::process::Child,
+}
+
+impl ServingProgram {
+    /// Starts it on a free port with more settings from variables, and waits until it answers.
+    pub async fn start(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let url = format!("http://127.0.0.1:{port}");
+        let log = std::fs::File::create(database.directory.join("serve.log")).unwrap();
+        let started = std::time::Instant::now();
+        let child = program_on(database)
+            .arg("serve")
+            .env("SWITCHYARD__SERVER__BIND", format!("127.0.0.1:{port}"))
+            .envs(variables.iter().copied())
+            .stdout(std::process::Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut serving = Self { url, ready_after: Duration::ZERO, child };
+        let ready = format!("{}/readyz", serving.url);
+        eventually("the program answers /readyz with 200", || async {
+            reqwest::get(&ready).await.is_ok_and(|response| response.status() == 200)
+        })
+        .await;
+        serving.ready_after = started.elapsed();
+        serving
+    }
+
+    /// Kills it as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to stop as a service manager does; answers with its exit code and how long it took.
+    pub async fn terminate(mut self) -> (Option<i32>, Duration) {
+        let started = std::time::Instant::now();
+        let asked = std::process::Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(asked.success());
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status.code(), started.elapsed());
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "the program did not stop within 30 s");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for ServingProgram {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
