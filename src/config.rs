@@ -132,14 +132,14 @@ impl Settings {
             .into_iter()
             .filter_map(|mode| Some((mode, reader.url(&format!("server.mode_urls.{mode}"))?)))
             .collect();
-        let workers: Option<usize> = reader.parsed("server.workers", "a whole number");
+        let workers = reader.number("server.workers", 0, 256);
         let metrics_token = reader.secret("server.metrics_token");
         let database_url = reader.text("database.url");
         let database = Target::parse(&database_url);
         if database.is_none() {
             reader.faults.push("database.url must begin with sqlite: or postgres://".to_owned());
         }
-        let read_connections = reader.parsed("database.read_connections", "a whole number from 1 to 1000");
+        let read_connections = reader.number("database.read_connections", 1, 1000);
         let secrets_key = reader.secret("secrets.key");
         if secrets_key.as_ref().is_some_and(|key| crate::domain::secrets::Sealer::from_hex_key(key.expose()).is_none())
         {
@@ -147,8 +147,8 @@ impl Settings {
         }
         let secrets_key_file = PathBuf::from(reader.text("secrets.key_file"));
         let webhooks_allow_private = reader.parsed("webhooks.allow_private", "true or false");
-        let webhooks_concurrency = reader.parsed("webhooks.concurrency", "a whole number");
-        let webhooks_concurrency_per_endpoint = reader.parsed("webhooks.concurrency_per_endpoint", "a whole number");
+        let webhooks_concurrency = reader.number("webhooks.concurrency", 1, 10_000);
+        let webhooks_concurrency_per_endpoint = reader.number("webhooks.concurrency_per_endpoint", 1, 1000);
         let log_level = reader.text("log.level");
         if log_level.parse::<tracing_subscriber::filter::Targets>().is_err() {
             reader.faults.push("log.level must be a level or a filter such as switchyard=debug".to_owned());
@@ -260,6 +260,14 @@ impl Reader {
             self.faults.push(format!("{name} must be {what}"));
         }
         parsed
+    }
+
+    fn number<T: TryFrom<u32>>(&mut self, name: &str, least: u32, most: u32) -> Option<T> {
+        let number = self.text(name).parse().ok().filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            self.faults.push(format!("{name} must be a whole number from {least} to {most}"));
+        }
+        number.and_then(|number| T::try_from(number).ok())
     }
 
     fn url(&mut self, name: &str) -> Option<String> {

@@ -11,6 +11,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use url::{Host, Url};
 
+use crate::domain::time::Timestamp;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -40,8 +42,8 @@ pub enum Posted {
     Answered {
         /// HTTP status.
         status: u16,
-        /// Its `Retry-After`, if it was in seconds.
-        retry_after: Option<Duration>,
+        /// Its `Retry-After`.
+        retry_after: Option<RetryAfter>,
         /// The beginning of its body.
         excerpt: String,
     },
@@ -49,6 +51,34 @@ pub enum Posted {
     Failed(&'static str),
     /// Not sent: the address is forbidden or the URL is unusable.
     Forbidden(&'static str),
+}
+
+/// When a receiver wants to be asked again: RFC 9110 allows both forms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// After so long.
+    Wait(Duration),
+    /// At this moment.
+    At(Timestamp),
+}
+
+impl RetryAfter {
+    fn parse(text: &str) -> Option<Self> {
+        if let Ok(seconds) = text.trim().parse() {
+            return Some(Self::Wait(Duration::from_secs(seconds)));
+        }
+        let moment = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+        Some(Self::At(Timestamp::from_unix_micros(moment.timestamp().as_microsecond())))
+    }
+
+    /// How long that is from `now`.
+    #[must_use]
+    pub fn wait_from(self, now: Timestamp) -> Duration {
+        match self {
+            Self::Wait(wait) => wait,
+            Self::At(moment) => moment.since(now),
+        }
+    }
 }
 
 /// Posts parcels.
@@ -103,11 +133,8 @@ impl Courier {
 
 async fn read_answer(mut response: reqwest::Response) -> Posted {
     let status = response.status().as_u16();
-    let retry_after = response
-        .headers()
-        .get(reqwest::header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(Duration::from_secs);
+    let retry_after =
+        response.headers().get(reqwest::header::RETRY_AFTER).and_then(|value| RetryAfter::parse(value.to_str().ok()?));
     let mut bytes = Vec::new();
     // The status line is the receiver's word; a body that breaks off takes nothing away from it.
     while let Ok(Some(chunk)) = response.chunk().await {

@@ -1,6 +1,6 @@
 //! What a caller is told when something does not work: one list of codes, one shape.
 //!
-//! A [`Fault`] is a value that travels up to a door. How it looks on the wire is in `crate::api::problem`.
+//! A [`Fault`] is a value that travels up to a door. How it looks on the wire is in `crate::problem`.
 
 use std::time::Duration;
 

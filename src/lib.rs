@@ -11,6 +11,7 @@ pub mod courier;
 pub mod domain;
 pub mod error;
 pub mod gateway;
+pub mod problem;
 pub mod psp;
 pub mod serve;
 pub mod store;

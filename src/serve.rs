@@ -15,13 +15,13 @@ use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use utoipa::OpenApi;
 use utoipa_actix_web::AppExt;
 
-use crate::api::problem::{Answered, Problem, finish};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::error::{Code, Fault};
 use crate::gateway::{Gateway, OpenError};
+use crate::problem::{Answered, Problem, finish};
 use crate::work::Work;
-use crate::{api, telemetry};
+use crate::{api, telemetry, web as web_pages};
 
 /// How long requests that are under way may take once a stop is asked for, in seconds.
 const STOP_TIMEOUT_SECONDS: u64 = 8;
@@ -99,10 +99,15 @@ pub async fn start_on(listener: TcpListener, mut settings: Settings, options: Op
     let data = Data::from(Arc::clone(&gateway));
     let extra_routes = options.extra_routes;
     let server = HttpServer::new(move || {
-        let (app, document) =
-            App::new().into_utoipa_app().openapi(api::ApiDocument::openapi()).configure(api::routes).split_for_parts();
-        api::keep_document(&document);
+        let (app, document) = App::new()
+            .configure(web_pages::pages)
+            .into_utoipa_app()
+            .openapi(api::ApiDocument::openapi())
+            .configure(api::routes)
+            .configure(web_pages::documented_pages)
+            .split_for_parts();
         app.app_data(data.clone())
+            .app_data(Data::new(document))
             .app_data(web::FormConfig::default().limit(4096).error_handler(|_, _| {
                 Problem(Fault::invalid("body", "must be a form with outcome=succeed, fail or cancel")).into()
             }))

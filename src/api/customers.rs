@@ -3,11 +3,11 @@
 use actix_web::get;
 use actix_web::web::{Data, Path};
 
-use super::problem::{Answered, json};
 use super::query::Query;
 use super::signed::Signed;
 use crate::gateway::Gateway;
 use crate::gateway::views::{CustomerObject, PageObject};
+use crate::problem::{Answered, json};
 
 /// Lists buyers in the order of their ids.
 #[utoipa::path(tag = "Customers", params(("limit" = Option<u32>, Query), ("cursor" = Option<String>, Query)), responses((status = 200, body = PageObject<CustomerObject>)))]

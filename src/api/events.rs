@@ -4,7 +4,6 @@ use actix_web::web::{Data, Path};
 use actix_web::{get, post};
 use utoipa::ToSchema;
 
-use super::problem::{Answered, answer, json};
 use super::query::Query;
 use super::signed::Signed;
 use crate::domain::fields::{Fields, Invalid};
@@ -13,6 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::error::Fault;
 use crate::gateway::Gateway;
 use crate::gateway::views::{EventObject, PageObject};
+use crate::problem::{Answered, answer, json};
 
 /// Lists events, newest first.
 #[utoipa::path(

@@ -4,11 +4,11 @@ use actix_web::dev::Payload as RawPayload;
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, post};
 
-use super::problem::{Answered, json};
 use super::signed::read_body;
 use crate::domain::mode::Mode;
 use crate::error::{Code, Fault};
 use crate::gateway::Gateway;
+use crate::problem::{Answered, json};
 
 /// The largest webhook that is read, in bytes. Providers send a few kilobytes.
 const MAX_WEBHOOK_BYTES: usize = 64 * 1024;

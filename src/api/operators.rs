@@ -1,31 +1,22 @@
 //! What operators and machines look at: state, health, metrics, and the document of the API.
 
-use std::sync::OnceLock;
-
-use actix_web::http::header::{ACCEPT, AUTHORIZATION};
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse, get};
+use utoipa::openapi::OpenApi;
 
-use super::problem::{Answered, json};
 use crate::domain::signing::equal_in_constant_time;
 use crate::error::{Code, Fault};
 use crate::gateway::views::ChargesObject;
 use crate::gateway::{Gateway, Report};
-use crate::{telemetry, web};
+use crate::problem::{Answered, json};
+use crate::telemetry;
 
-/// The document of the API, as JSON.
-pub static OPENAPI: OnceLock<String> = OnceLock::new();
-
-/// The state of the gateway: modes, providers, fallbacks. A page for browsers.
+/// The state of the gateway: modes, providers, fallbacks. Browsers get it as a page.
 #[utoipa::path(tag = "Operators", responses((status = 200, body = Report)))]
 #[get("/info")]
-pub async fn info(gateway: Data<Gateway>, request: HttpRequest) -> Answered {
-    let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let report = gateway.report();
-    if accept.contains("text/html") {
-        return web::info::page(&report);
-    }
-    Ok(json(200, serde_json::json!(report).to_string()))
+pub async fn info(gateway: Data<Gateway>) -> HttpResponse {
+    json(200, serde_json::json!(gateway.report()).to_string())
 }
 
 /// Whether the process runs.
@@ -62,8 +53,8 @@ pub async fn metrics(gateway: Data<Gateway>, request: HttpRequest) -> Answered {
 /// This API, as an OpenAPI document.
 #[utoipa::path(tag = "Operators", responses((status = 200, description = "OpenAPI 3.1")))]
 #[get("/openapi.json")]
-pub async fn openapi() -> HttpResponse {
-    json(200, OPENAPI.get().cloned().unwrap_or_default())
+pub async fn openapi(document: Data<OpenApi>) -> HttpResponse {
+    json(200, document.to_json().unwrap_or_default())
 }
 
 /// How often the mock charged a payment.

@@ -4,15 +4,14 @@ use actix_web::web::{Data, Path};
 use actix_web::{get, post};
 use utoipa::ToSchema;
 
-use super::problem::{Answered, answer, json};
 use super::query::Query;
 use super::signed::Signed;
 use crate::domain::ids::PaymentId;
 use crate::domain::payments::PaymentStatus;
 use crate::error::Fault;
-use crate::gateway::Gateway;
 use crate::gateway::views::{PageObject, PaymentObject, TimelineEntry};
-use crate::store::payments::Filter;
+use crate::gateway::{Filter, Gateway};
+use crate::problem::{Answered, answer, json};
 
 /// The body of `POST /v1/payments`, for the documentation; unknown fields are refused.
 #[derive(ToSchema)]

@@ -4,12 +4,12 @@ use actix_web::web::{Data, Path};
 use actix_web::{get, post};
 use utoipa::ToSchema;
 
-use super::problem::{Answered, answer, json};
 use super::query::Query;
 use super::signed::Signed;
 use crate::domain::ids::RefundId;
 use crate::gateway::Gateway;
 use crate::gateway::views::{PageObject, RefundObject};
+use crate::problem::{Answered, answer, json};
 
 /// The body of `POST /v1/refunds`, for the documentation.
 #[derive(ToSchema)]

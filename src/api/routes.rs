@@ -3,12 +3,12 @@
 use actix_web::get;
 use actix_web::web::Data;
 
-use super::problem::{Answered, json};
 use super::query::Query;
 use super::signed::Signed;
 use crate::domain::money::Currency;
 use crate::gateway::Gateway;
 use crate::gateway::views::RouteObject;
+use crate::problem::{Answered, json};
 
 /// Where a payment with this method and currency would go, and what stands against each provider.
 #[utoipa::path(tag = "Payments", params(("currency" = String, Query), ("method" = String, Query)), responses((status = 200, body = RouteObject)))]

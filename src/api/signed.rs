@@ -11,10 +11,10 @@ use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 
-use super::problem::{Problem, request_id};
 use crate::domain::signing::sha256;
 use crate::error::{Code, Fault, Outcome};
 use crate::gateway::{App, Gateway, Once, SignedHead};
+use crate::problem::{Problem, request_id};
 
 /// The largest body of a signed request, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;

@@ -9,9 +9,7 @@ use super::Done;
 use crate::domain::mode::Mode;
 use crate::domain::signing::standard_webhook_secret;
 use crate::domain::time::parse_duration;
-use crate::gateway::{AppChange, AppOptions, Gateway, IssuedApp};
-use crate::store::apps::AppRow;
-use crate::store::webhook_endpoints::EndpointRow;
+use crate::gateway::{AppChange, AppOptions, AppRow, EndpointRow, Gateway, IssuedApp};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {

@@ -5,8 +5,7 @@ use serde_json::json;
 use super::{Done, Failure};
 use crate::clock::Clock;
 use crate::config::{Settings, SettingsFaults};
-use crate::gateway::Gateway;
-use crate::store::Store;
+use crate::gateway::{Gateway, maintenance};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -67,7 +66,7 @@ async fn examine(settings: Settings) -> Vec<Check> {
     let mut checks = vec![check("settings", Finding::Good, "every setting can be used")];
     checks.push(examine_reach(&settings));
     let target = settings.database.clone();
-    match Store::pending_migrations(&target) {
+    match maintenance::pending_migrations(&settings) {
         Ok(pending) if pending.is_empty() => {
             checks.push(check("database", Finding::Good, format!("{} answers and is up to date", target.describe())));
         }
@@ -81,7 +80,7 @@ async fn examine(settings: Settings) -> Vec<Check> {
             return checks;
         }
     }
-    match Store::durability_faults(&target) {
+    match maintenance::durability_faults(&settings) {
         Ok(faults) if faults.is_empty() => checks.push(check("durability", Finding::Good, "a commit is on the disk")),
         Ok(faults) => checks.push(check("durability", Finding::Bad, faults.join("; "))),
         Err(error) => checks.push(check("durability", Finding::Bad, error.to_string())),

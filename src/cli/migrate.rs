@@ -2,7 +2,7 @@
 
 use super::{Done, Failure};
 use crate::config::Settings;
-use crate::store::Store;
+use crate::gateway::maintenance;
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -14,7 +14,7 @@ pub(super) struct Arguments {
 pub(super) fn run(settings: &Settings, arguments: &Arguments) -> Done {
     let target = &settings.database;
     if arguments.check {
-        let pending = Store::pending_migrations(target)?;
+        let pending = maintenance::pending_migrations(settings)?;
         pending.iter().for_each(|name| println!("{name}"));
         if pending.is_empty() {
             eprintln!("{} is up to date", target.describe());
@@ -23,7 +23,7 @@ pub(super) fn run(settings: &Settings, arguments: &Arguments) -> Done {
         let what = format!("{} migrations are pending on {}", pending.len(), target.describe());
         return Err(Failure::with_hint(what, "`switchyard migrate` runs them; so does `switchyard serve`"));
     }
-    let ran = Store::migrate(target)?;
+    let ran = maintenance::migrate(settings)?;
     ran.iter().for_each(|name| println!("{name}"));
     eprintln!("{}: {} migrations run", target.describe(), ran.len());
     Ok(())

@@ -61,9 +61,9 @@ pub struct PaymentEvent<'a> {
     pub timestamp: Timestamp,
     /// The product's own data.
     pub metadata: &'a RawValue,
-    /// Why it failed, was quarantined, or was refunded.
+    /// Why it was quarantined or refunded; in other events there is none, in a refund's it may be null.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<&'a str>,
+    pub reason: Option<Option<&'a str>>,
     /// The refund, in refund events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<&'a str>,

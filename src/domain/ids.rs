@@ -111,8 +111,9 @@ mod tests {
 
     #[test]
     fn ids_of_one_millisecond_sort_by_the_microsecond() {
-        let ids: Vec<EventId> =
-            (0..1000).map(|micro| EventId::generate(Timestamp::from_unix_micros(1_760_000_000_000_000 + micro))).collect();
+        let ids: Vec<EventId> = (0..1000)
+            .map(|micro| EventId::generate(Timestamp::from_unix_micros(1_760_000_000_000_000 + micro)))
+            .collect();
         assert!(ids.is_sorted());
     }
 

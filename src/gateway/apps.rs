@@ -281,7 +281,7 @@ fn check_options(options: &AppOptions) -> Outcome<()> {
             Driver::named(provider).is_some_and(|driver| driver.methods.contains(&method))
         });
         if !is_known {
-            let reason = format!("{pair} is not provider=method, as in nicepay=va_bca");
+            let reason = format!("{pair} is not a provider and one of its methods with = between them");
             return Err(Fault::invalid("allow_method", &reason));
         }
     }

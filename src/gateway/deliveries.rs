@@ -16,12 +16,13 @@ use crate::error::Outcome;
 use crate::store::deliveries::Claimed;
 use crate::store::deliveries::{self, Outcome as DeliveryOutcome};
 use crate::store::events::Event;
-use crate::store::{Conn, Lane, StoreResult, events, webhook_endpoints};
+use crate::store::{Conn, Lane, StoreResult, apps, events, webhook_endpoints};
 
 pub use crate::store::deliveries::Capacity;
 
-/// How long a claimed delivery is this process's own. Longer than an attempt can take.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long a claimed delivery is this process's own. Longer than an attempt can take; what a process that was killed
+/// had in hand waits as long.
+const LEASE: Duration = Duration::from_secs(30);
 
 /// What an attempt means.
 struct Reading {
@@ -59,11 +60,11 @@ impl Gateway {
         self.write(Lane::Any, move |conn| deliveries::hand_back(conn, &lease, now)).await
     }
 
-    /// Attempts one claimed delivery and records how it went.
+    /// Attempts one claimed delivery and records how it went; says whether the receiver has it.
     ///
     /// # Errors
     /// When the record cannot be written; the lease then runs out and the delivery is attempted again.
-    pub async fn deliver(&self, claimed: Claimed) -> Outcome<()> {
+    pub async fn deliver(&self, claimed: Claimed) -> Outcome<bool> {
         let started = Instant::now();
         let posted = match self.parcel(&claimed) {
             Ok(parcel) => self.courier.post(parcel).await,
@@ -86,7 +87,9 @@ impl Gateway {
         let log = appended(&claimed.delivery.log, &reading, now, started.elapsed());
         let lease = self.lease.clone();
         let lane = claimed.delivery.payment_id.as_ref().map_or("", |id| id.as_str()).to_owned();
-        self.write(Lane::Of(&lane), move |conn| record(conn, &claimed, &lease, &log, &reading, now)).await
+        let is_success = reading.is_success;
+        self.write(Lane::Of(&lane), move |conn| record(conn, &claimed, &lease, &log, &reading, now)).await?;
+        Ok(is_success)
     }
 
     fn parcel(&self, claimed: &Claimed) -> Result<Parcel, &'static str> {
@@ -138,7 +141,7 @@ fn read(posted: Posted, attempt: u32, now: Timestamp) -> Reading {
         Posted::Answered { status, retry_after, excerpt } => {
             let outcome = match status {
                 200..=299 => DeliveryOutcome::Delivered,
-                408 | 425 | 429 | 500..=599 => again(retry_after),
+                408 | 425 | 429 | 500..=599 => again(retry_after.map(|asked| asked.wait_from(now))),
                 _ => DeliveryOutcome::Dead,
             };
             Reading {
@@ -195,16 +198,12 @@ fn record(
     if !deliveries::record_attempt(conn, &claimed.delivery, lease, log, &reading.outcome, now)? {
         return Ok(());
     }
+    // How the endpoint stood when the delivery was claimed says nothing of what others have found since.
     if reading.is_success {
-        if endpoint.failing_since.is_some() {
-            webhook_endpoints::note_healthy(conn, &endpoint.endpoint_id)?;
-        }
-        return Ok(());
+        return webhook_endpoints::note_healthy(conn, &endpoint.endpoint_id);
     }
-    if endpoint.failing_since.is_none() {
-        webhook_endpoints::note_failing(conn, &endpoint.endpoint_id, now)?;
-    }
-    let failed_for = endpoint.failing_since.map_or(Duration::ZERO, |since| now.since(since));
+    let failing_since = webhook_endpoints::note_failing(conn, &endpoint.endpoint_id, now)?;
+    let failed_for = now.since(failing_since);
     let reason = if reading.is_gone {
         "the endpoint answered 410 Gone"
     } else if failed_for >= ENDPOINT_GIVEN_UP_AFTER {
@@ -222,8 +221,9 @@ fn record(
 
 fn announce_disabled(conn: &mut Conn, claimed: &Claimed, reason: &str, now: Timestamp) -> StoreResult<()> {
     let event_id = EventId::generate(now);
+    let app = apps::find(conn, claimed.delivery.app_id.as_str())?;
     let body = render(&serde_json::json!({
-        "event": "endpoint.disabled", "event_id": event_id, "endpoint_id": claimed.endpoint.endpoint_id,
+        "event": "endpoint.disabled", "event_id": event_id, "mode": app.map(|app| app.mode), "endpoint_id": claimed.endpoint.endpoint_id,
         "reason": reason, "timestamp": now,
     }));
     let event = Event {
@@ -234,5 +234,5 @@ fn announce_disabled(conn: &mut Conn, claimed: &Claimed, reason: &str, now: Time
         body,
         created_at: now,
     };
-    events::insert(conn, &event)
+    events::insert(conn, &event, now)
 }

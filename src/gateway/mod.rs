@@ -20,6 +20,7 @@ mod health;
 mod idempotency;
 mod inbox;
 mod key_file;
+pub mod maintenance;
 mod mock;
 mod payments;
 mod polling;
@@ -36,6 +37,12 @@ pub use health::Report;
 pub use idempotency::{Answer, Once};
 pub use inbox::Verdict;
 pub use payments::PaymentPage;
+
+// What the doors read and write of the hands' rows; their queries stay behind the verbs.
+pub use crate::psp::provider_title;
+pub use crate::store::apps::AppRow;
+pub use crate::store::payments::{Filter, Payment};
+pub use crate::store::webhook_endpoints::EndpointRow;
 
 /// Why a gateway could not be opened.
 #[derive(Debug, thiserror::Error)]

@@ -152,7 +152,5 @@ fn refund_at_mock(
 
 fn book_refund(conn: &mut Conn, payment: &mut Payment, refund: &Refund, now: Timestamp) -> StoreResult<()> {
     payment.refunded_minor = payment.refunded_minor.checked_add(refund.amount_minor).ok_or(StoreError::Overflow)?;
-    payment.updated_at = now.strictly_after(payment.updated_at);
-    payments::save(conn, payment)?;
-    settle::announce_refund(conn, payment, refund, payment.updated_at)
+    settle::announce_refund(conn, payment, refund, now)
 }

@@ -85,11 +85,11 @@ pub(super) fn settle(
     }
     payment.updated_at = at;
     payments::save(conn, payment)?;
-    let reason = match &decision {
-        Decision::Fail(reason) | Decision::Quarantine(reason) => Some(reason.as_str()).filter(|text| !text.is_empty()),
-        _ => None,
+    let about = match &decision {
+        Decision::Quarantine(reason) => About::Quarantine(reason),
+        _ => About::Payment,
     };
-    write_event(conn, payment, event_type, at, reason, None)?;
+    write_event(conn, payment, event_type, about, now)?;
     metrics::counter!("switchyard_payment_transitions_total", "mode" => payment.mode.as_str(), "event" => event_type)
         .increment(1);
     Ok(decision)
@@ -100,7 +100,7 @@ pub(super) fn quarantine(conn: &mut Conn, payment: &mut Payment, reason: &str, n
     payment.needs_attention = true;
     payment.updated_at = now.strictly_after(payment.updated_at);
     payments::save(conn, payment)?;
-    write_event(conn, payment, "payment.quarantined", payment.updated_at, Some(reason), None)
+    write_event(conn, payment, "payment.quarantined", About::Quarantine(reason), now)
 }
 
 fn book(
@@ -121,27 +121,46 @@ fn book(
     payments::insert_receipt(conn, &receipt)
 }
 
+/// What an event tells besides the payment itself.
+#[derive(Clone, Copy)]
+enum About<'a> {
+    Payment,
+    Quarantine(&'a str),
+    Refund(&'a Refund),
+}
+
 /// Writes the event of a payment's present state.
 pub(super) fn announce(conn: &mut Conn, payment: &Payment, event_type: &str, now: Timestamp) -> StoreResult<()> {
-    let reason = Some(payment.last_error.as_str()).filter(|text| !text.is_empty());
-    write_event(conn, payment, event_type, now, reason, None)
+    write_event(conn, payment, event_type, About::Payment, now)
 }
 
-/// Writes the event of a refund.
-pub(super) fn announce_refund(conn: &mut Conn, payment: &Payment, refund: &Refund, now: Timestamp) -> StoreResult<()> {
+/// Writes the event of a refund that has ended, as a change of its payment.
+pub(super) fn announce_refund(
+    conn: &mut Conn,
+    payment: &mut Payment,
+    refund: &Refund,
+    now: Timestamp,
+) -> StoreResult<()> {
+    payment.updated_at = now.strictly_after(payment.updated_at);
+    payments::save(conn, payment)?;
     let event_type = if refund.status == "succeeded" { "refund.succeeded" } else { "refund.failed" };
-    write_event(conn, payment, event_type, now, refund.reason.as_deref(), Some(refund))
+    write_event(conn, payment, event_type, About::Refund(refund), now)
 }
 
+/// The event's moment is that of the payment's last change, which keeps the events of a payment in order.
 fn write_event(
     conn: &mut Conn,
     payment: &Payment,
     event_type: &str,
-    at: Timestamp,
-    reason: Option<&str>,
-    refund: Option<&Refund>,
+    about: About<'_>,
+    now: Timestamp,
 ) -> StoreResult<()> {
+    let at = payment.updated_at;
     let event_id = EventId::generate(at);
+    let refund = match about {
+        About::Refund(refund) => Some(refund),
+        _ => None,
+    };
     let body = render(&PaymentEvent {
         event: event_type,
         event_id: &event_id,
@@ -158,18 +177,20 @@ fn write_event(
         fallback: fallback_of(payment),
         timestamp: at,
         metadata: raw(&payment.metadata),
-        reason,
+        reason: match about {
+            About::Payment => None,
+            About::Quarantine(reason) => Some(Some(reason)),
+            About::Refund(refund) => Some(refund.reason.as_deref()),
+        },
         refund_id: refund.map(|refund| refund.refund_id.as_str()),
     });
-    events::insert(
-        conn,
-        &Event {
-            event_id,
-            app_id: payment.app_id.clone(),
-            event_type: event_type.to_owned(),
-            payment_id: Some(payment.payment_id.clone()),
-            body,
-            created_at: at,
-        },
-    )
+    let event = Event {
+        event_id,
+        app_id: payment.app_id.clone(),
+        event_type: event_type.to_owned(),
+        payment_id: Some(payment.payment_id.clone()),
+        body,
+        created_at: at,
+    };
+    events::insert(conn, &event, now)
 }

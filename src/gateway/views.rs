@@ -235,6 +235,8 @@ pub struct EventObject {
 pub struct DeliveryObject {
     delivery_id: String,
     endpoint_id: String,
+    #[schema(value_type = String)]
+    mode: Mode,
     /// `pending`, `delivered` or `dead`.
     state: String,
     attempts: i32,
@@ -257,17 +259,19 @@ impl EventObject {
             payment_id: event.payment_id,
             created_at: event.created_at,
             body: raw(&event.body).to_owned(),
-            deliveries: deliveries.map(|deliveries| deliveries.into_iter().map(DeliveryObject::from).collect()),
+            deliveries: deliveries
+                .map(|deliveries| deliveries.into_iter().map(|delivery| DeliveryObject::new(delivery, mode)).collect()),
         }
     }
 }
 
-impl From<Delivery> for DeliveryObject {
-    fn from(delivery: Delivery) -> Self {
+impl DeliveryObject {
+    fn new(delivery: Delivery, mode: Mode) -> Self {
         let is_pending = delivery.state == "pending";
         Self {
             delivery_id: delivery.delivery_id.to_string(),
             endpoint_id: delivery.endpoint_id.to_string(),
+            mode,
             state: delivery.state,
             attempts: delivery.attempts,
             next_attempt_at: is_pending.then_some(delivery.due_at),

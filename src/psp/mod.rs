@@ -72,6 +72,12 @@ impl Driver {
     }
 }
 
+/// The name for people of the provider called `name`.
+#[must_use]
+pub fn provider_title(name: &str) -> Option<&'static str> {
+    Driver::named(name).map(|driver| driver.title)
+}
+
 /// Whether `path`, behind `providers.`, names a setting of a provider.
 #[must_use]
 pub fn is_setting(path: &str) -> bool {

@@ -59,18 +59,24 @@ pub enum Outcome {
 pub struct Capacity {
     /// In all.
     pub total: usize,
-    /// For one endpoint.
+    /// For an endpoint that the process has not met lately.
     pub per_endpoint: usize,
     /// For an endpoint that has been failing.
     pub per_failing_endpoint: usize,
-    /// Jobs that the process has in hand already, by endpoint.
-    pub in_hand: HashMap<EndpointId, usize>,
+    /// For endpoints that the process knows: how many, less what it has in hand already.
+    pub room: HashMap<EndpointId, usize>,
     /// Endpoints up to and including this one were served last.
     pub after: Option<EndpointId>,
 }
 
 /// Enqueues an event for an endpoint. For a disabled one it is dead at once, so that it can be redelivered later.
-pub(super) fn insert(conn: &mut Conn, event: &Event, endpoint_id: EndpointId, is_disabled: bool) -> StoreResult<()> {
+pub(super) fn insert(
+    conn: &mut Conn,
+    event: &Event,
+    endpoint_id: EndpointId,
+    is_disabled: bool,
+    now: Timestamp,
+) -> StoreResult<()> {
     let delivery = Delivery {
         delivery_id: DeliveryId::generate(event.created_at),
         event_id: event.event_id.clone(),
@@ -79,11 +85,11 @@ pub(super) fn insert(conn: &mut Conn, event: &Event, endpoint_id: EndpointId, is
         payment_id: event.payment_id.clone(),
         state: if is_disabled { "dead" } else { "pending" }.to_owned(),
         attempts: 0,
-        due_at: event.created_at,
+        due_at: now,
         lease: None,
         log: "[]".to_owned(),
         created_at: event.created_at,
-        finished_at: is_disabled.then_some(event.created_at),
+        finished_at: is_disabled.then_some(now),
     };
     inside!(conn, |inner| diesel::insert_into(deliveries::table).values(&delivery).execute(inner))?;
     Ok(())
@@ -148,8 +154,8 @@ pub fn claim_due(
         if room_in_all == 0 {
             break;
         }
-        let in_hand = capacity.in_hand.get(&endpoint_id).copied().unwrap_or(0);
-        if in_hand >= capacity.per_endpoint {
+        let known_room = capacity.room.get(&endpoint_id).copied();
+        if known_room == Some(0) {
             continue;
         }
         let Some(endpoint): Option<EndpointRow> =
@@ -157,11 +163,12 @@ pub fn claim_due(
         else {
             continue;
         };
-        let most = if endpoint.failing_since.is_some() { capacity.per_failing_endpoint } else { capacity.per_endpoint };
-        let room = most.saturating_sub(in_hand).min(room_in_all);
-        if room > 0 {
-            claim_of_endpoint(conn, now, &endpoint, room, &mut claimed)?;
-        }
+        let most = match endpoint.failing_since {
+            Some(_) => capacity.per_failing_endpoint,
+            None => capacity.per_endpoint,
+        };
+        let room = known_room.unwrap_or(most).min(room_in_all);
+        claim_of_endpoint(conn, now, &endpoint, room, &mut claimed)?;
     }
     if !claimed.is_empty() {
         let ids: Vec<&DeliveryId> = claimed.iter().map(|claim: &Claimed| &claim.delivery.delivery_id).collect();
@@ -261,10 +268,10 @@ pub fn redeliver(conn: &mut Conn, event: &Event, now: Timestamp) -> StoreResult<
         .filter(deliveries::event_id.eq(&event.event_id))
         .select(deliveries::endpoint_id)
         .load(conn)?;
-    let mut count = restart(conn, deliveries::event_id.eq(event.event_id.as_str().to_owned()), now)?;
+    let mut count = restart(conn, &event.app_id, deliveries::event_id.eq(event.event_id.as_str().to_owned()), now)?;
     for endpoint in endpoints.into_iter().filter(|endpoint| endpoint.disabled_at.is_none()) {
         if !existing.contains(&endpoint.endpoint_id) {
-            insert(conn, event, endpoint.endpoint_id, false)?;
+            insert(conn, event, endpoint.endpoint_id, false, now)?;
             count += 1;
         }
     }
@@ -273,11 +280,14 @@ pub fn redeliver(conn: &mut Conn, event: &Event, now: Timestamp) -> StoreResult<
 
 /// Makes everything of an app that died since `since` due now; says how many there are.
 pub fn redeliver_dead_since(conn: &mut Conn, app_id: &AppId, since: Timestamp, now: Timestamp) -> StoreResult<usize> {
-    let dead = deliveries::app_id.eq(app_id.as_str().to_owned()).and(IsDead).and(deliveries::created_at.ge(since));
-    restart(conn, dead, now)
+    let dead = deliveries::app_id
+        .eq(app_id.as_str().to_owned())
+        .and(IsDead)
+        .and(deliveries::finished_at.assume_not_null().ge(since));
+    restart(conn, app_id, dead, now)
 }
 
-fn restart<P>(conn: &mut Conn, which: P, now: Timestamp) -> StoreResult<usize>
+fn restart<P>(conn: &mut Conn, app_id: &AppId, which: P, now: Timestamp) -> StoreResult<usize>
 where
     P: diesel::Expression<SqlType = diesel::sql_types::Bool>
         + diesel::expression::NonAggregate
@@ -286,6 +296,7 @@ where
         + diesel::query_builder::QueryId,
 {
     let enabled = webhook_endpoints::table
+        .filter(webhook_endpoints::app_id.eq(app_id))
         .filter(webhook_endpoints::disabled_at.is_null())
         .select(webhook_endpoints::endpoint_id);
     let rows = deliveries::table.filter(which).filter(deliveries::endpoint_id.eq_any(enabled));

@@ -23,14 +23,15 @@ pub struct Event {
 }
 
 /// Writes an event and its deliveries to the app's endpoints, in the caller's transaction: the commit is the enqueue.
-pub fn insert(conn: &mut Conn, event: &Event) -> StoreResult<()> {
+/// They are due `now`, whatever moment the event was given to keep a payment's events in order.
+pub fn insert(conn: &mut Conn, event: &Event, now: Timestamp) -> StoreResult<()> {
     inside!(conn, |inner| diesel::insert_into(events::table).values(event).execute(inner))?;
     let of_app = webhook_endpoints::table
         .filter(webhook_endpoints::app_id.eq(&event.app_id))
         .select((webhook_endpoints::endpoint_id, webhook_endpoints::disabled_at));
     let endpoints: Vec<(EndpointId, Option<Timestamp>)> = inside!(conn, |inner| of_app.load(inner))?;
     for (endpoint_id, disabled_at) in endpoints {
-        deliveries::insert(conn, event, endpoint_id, disabled_at.is_some())?;
+        deliveries::insert(conn, event, endpoint_id, disabled_at.is_some(), now)?;
     }
     Ok(())
 }

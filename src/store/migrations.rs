@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Conn, StoreError, StoreResult, Target};
+use super::{Conn, StoreError, StoreResult, Target, create_parent};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -14,21 +14,24 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 /// Any number, as long as it stays: the name of our advisory lock.
 const POSTGRES_LOCK: &str = "7305419912018442";
 
-pub(super) fn run(target: &Target, conn: &mut Conn) -> StoreResult<Vec<String>> {
-    match (target, conn) {
-        (Target::Sqlite(path), Conn::Sqlite(conn)) => {
-            let lock_path = path.with_extension("migrate.lock");
-            let lock = File::create(&lock_path).map_err(|error| failed(&error))?;
-            lock.lock().map_err(|error| failed(&error))?;
-            run_all(conn, SQLITE)
-        }
-        (_, Conn::Postgres(conn)) => {
+/// Keeps other processes from migrating the same SQLite file until it is dropped. PostgreSQL has a lock of its own.
+pub(super) fn lock(target: &Target) -> StoreResult<Option<File>> {
+    let Target::Sqlite(path) = target else { return Ok(None) };
+    create_parent(path).map_err(|error| failed(&error))?;
+    let file = File::create(path.with_extension("migrate.lock")).map_err(|error| failed(&error))?;
+    file.lock().map_err(|error| failed(&error))?;
+    Ok(Some(file))
+}
+
+pub(super) fn run(conn: &mut Conn) -> StoreResult<Vec<String>> {
+    match conn {
+        Conn::Sqlite(conn) => run_all(conn, SQLITE),
+        Conn::Postgres(conn) => {
             conn.batch_execute(&format!("SELECT pg_advisory_lock({POSTGRES_LOCK})"))?;
             let ran = run_all(conn, POSTGRES);
             conn.batch_execute(&format!("SELECT pg_advisory_unlock({POSTGRES_LOCK})"))?;
             ran
         }
-        _ => Err(failed(&"the connection is not of the database that the URL names")),
     }
 }
 

@@ -131,14 +131,14 @@ impl Target {
     pub fn describe(&self) -> String {
         match self {
             Self::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Self::Postgres(url) => match url::Url::parse(url) {
-                Ok(url) => format!(
+            Self::Postgres(url) => match readable(url) {
+                Some(url) => format!(
                     "postgres://{}:{}{}",
                     url.host_str().unwrap_or("localhost"),
                     url.port().unwrap_or(5432),
                     url.path()
                 ),
-                Err(_) => "postgres:// (unreadable URL)".to_owned(),
+                None => "postgres:// (unreadable URL)".to_owned(),
             },
         }
     }
@@ -153,13 +153,7 @@ impl Target {
 
     fn connect(&self, access: Access) -> StoreResult<Conn> {
         let unavailable = |error: &dyn std::fmt::Display| {
-            // The driver's text may quote the whole URL; a password has no place in an error.
-            let text = error.to_string();
-            let text = match self {
-                Self::Postgres(url) => text.replace(url.as_str(), "the configured URL"),
-                Self::Sqlite(_) => text,
-            };
-            StoreError::Unavailable(format!("cannot open {}: {}", self.describe(), text.trim()))
+            StoreError::Unavailable(format!("cannot open {}: {}", self.describe(), error.to_string().trim()))
         };
         match self {
             Self::Sqlite(path) => {
@@ -170,6 +164,11 @@ impl Target {
                 Ok(Conn::Sqlite(conn))
             }
             Self::Postgres(url) => {
+                // The driver quotes parts of a URL that it cannot read, and a password has no place in an error.
+                if readable(url).is_none() {
+                    let cure = "percent-encode what is neither letter nor digit in its user name and password";
+                    return Err(unavailable(&cure));
+                }
                 let mut conn =
                     diesel::PgConnection::establish(&with_connect_timeout(url)).map_err(|error| unavailable(&error))?;
                 conn.batch_execute(access.postgres_settings()).map_err(|error| unavailable(&error))?;
@@ -177,6 +176,21 @@ impl Target {
             }
         }
     }
+}
+
+/// The URL of a PostgreSQL database, if its user name and password are written as a URL has them.
+fn readable(url: &str) -> Option<url::Url> {
+    let (_, rest) = url.split_once("://")?;
+    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, tail) = rest.split_at(authority_end);
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "-._~%:!$&'()*+,;=".contains(character);
+    let is_encoded = |user: &str| {
+        user.split('%').skip(1).all(|code| code.len() >= 2 && code.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit))
+    };
+    let is_readable =
+        user.chars().all(is_plain) && user.matches(':').count() <= 1 && is_encoded(user) && !tail.contains('@');
+    url::Url::parse(url).ok().filter(|_| is_readable)
 }
 
 /// A server that does not answer must not hold up a start for minutes.
@@ -254,7 +268,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be reached or a migration fails.
     pub fn migrate(target: &Target) -> StoreResult<Vec<String>> {
-        migrations::run(target, &mut target.connect(Access::Write)?)
+        // Before the first connection: turning a new file's journal to WAL waits for no one.
+        let _lock = migrations::lock(target)?;
+        migrations::run(&mut target.connect(Access::Write)?)
     }
 
     /// The migrations that have not been run.

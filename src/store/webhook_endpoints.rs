@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::install::bump_directory_version;
 use super::schema::webhook_endpoints;
+use super::sql::inside;
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, EndpointId};
 use crate::domain::time::Timestamp;
@@ -89,17 +90,21 @@ pub fn finish_rotation(conn: &mut Conn, app_id: &AppId) -> StoreResult<()> {
     bump_directory_version(conn)
 }
 
-/// Notes that deliveries fail since `now`, unless it is noted already.
-pub fn note_failing(conn: &mut Conn, endpoint_id: &EndpointId, now: Timestamp) -> StoreResult<()> {
+/// Notes that deliveries fail since `now`, unless they have failed for longer; says since when.
+pub fn note_failing(conn: &mut Conn, endpoint_id: &EndpointId, now: Timestamp) -> StoreResult<Timestamp> {
     let healthy = webhook_endpoints::table.find(endpoint_id).filter(webhook_endpoints::failing_since.is_null());
-    diesel::update(healthy).set(webhook_endpoints::failing_since.eq(now)).execute(conn)?;
-    Ok(())
+    if diesel::update(healthy).set(webhook_endpoints::failing_since.eq(now)).execute(conn)? > 0 {
+        return Ok(now);
+    }
+    let since = webhook_endpoints::table.find(endpoint_id).select(webhook_endpoints::failing_since);
+    Ok(since.get_result::<Option<Timestamp>>(conn)?.unwrap_or(now))
 }
 
 /// Notes that a delivery went through.
 pub fn note_healthy(conn: &mut Conn, endpoint_id: &EndpointId) -> StoreResult<()> {
     let failing = webhook_endpoints::table.find(endpoint_id).filter(webhook_endpoints::failing_since.is_not_null());
-    diesel::update(failing).set(webhook_endpoints::failing_since.eq(None::<Timestamp>)).execute(conn)?;
+    let healthy = webhook_endpoints::failing_since.eq(None::<Timestamp>);
+    inside!(conn, |inner| diesel::update(failing).set(healthy).execute(inner))?;
     Ok(())
 }
 

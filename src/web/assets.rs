@@ -4,7 +4,6 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, get};
 
 /// The stylesheet of every page.
-#[utoipa::path(tag = "Pages", responses((status = 200, description = "CSS")))]
 #[get("/static/switchyard.css")]
 pub async fn stylesheet() -> HttpResponse {
     HttpResponse::Ok()

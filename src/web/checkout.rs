@@ -8,15 +8,13 @@ use serde::Deserialize;
 use url::Url;
 
 use super::page as render;
-use crate::api::problem::Answered;
 use crate::domain::drafts::MockOutcome;
 use crate::domain::mode::Mode;
 use crate::domain::money::format_amount;
 use crate::domain::payments::PaymentStatus;
 use crate::error::Fault;
-use crate::gateway::Gateway;
-use crate::psp::Driver;
-use crate::store::payments::Payment;
+use crate::gateway::{Gateway, Payment, provider_title};
+use crate::problem::Answered;
 
 #[derive(Template)]
 #[template(path = "checkout.html")]
@@ -48,14 +46,13 @@ pub(crate) struct Choice {
 #[get("/mock/checkout/{payment_id}")]
 pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>) -> Answered {
     let payment = gateway.mock_payment(&payment_id).await?;
-    let wanted = payment.fallback_wanted.as_deref().and_then(Driver::named);
     render(&CheckoutPage {
         amount: format_amount(payment.amount_minor, payment.currency),
         currency: payment.currency.code(),
         method: method_title(&payment.method),
         mode: payment.mode.as_str(),
         is_live: payment.mode == Mode::Live,
-        fallback_title: wanted.map(|driver| driver.title),
+        fallback_title: payment.fallback_wanted.as_deref().and_then(provider_title),
         fallback_reason: payment.fallback_reason.as_deref().unwrap_or_default(),
         description: payment.description.as_deref().unwrap_or_default(),
         invoice_number: &payment.invoice_number,

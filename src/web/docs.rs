@@ -1,14 +1,15 @@
 //! The documentation that the program carries: the operations from its own OpenAPI document, the errors from the code.
 
 use actix_web::http::header::LOCATION;
+use actix_web::web::Data;
 use actix_web::{HttpResponse, get};
 use askama::Template;
 use serde_json::Value;
+use utoipa::openapi::OpenApi;
 
 use super::page as render;
-use crate::api::OPENAPI;
-use crate::api::problem::Answered;
 use crate::error::{Code, anchor};
+use crate::problem::Answered;
 
 struct Operation {
     method: String,
@@ -37,22 +38,19 @@ struct ErrorsPage {
 }
 
 /// Leads to the documentation.
-#[utoipa::path(tag = "Pages", responses((status = 302, description = "To /docs")))]
 #[get("/")]
 pub async fn front() -> HttpResponse {
     HttpResponse::Found().insert_header((LOCATION, "/docs")).finish()
 }
 
 /// The operations of the API.
-#[utoipa::path(tag = "Pages", responses((status = 200, description = "A page")))]
 #[get("/docs")]
-pub async fn reference() -> Answered {
-    let document = OPENAPI.get().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+pub async fn reference(document: Data<OpenApi>) -> Answered {
+    let document = serde_json::to_value(document.as_ref()).unwrap_or_default();
     render(&DocsPage { groups: groups(&document) })
 }
 
 /// Every error: its status, its code, what it means.
-#[utoipa::path(tag = "Pages", responses((status = 200, description = "A page")))]
 #[get("/docs/errors")]
 pub async fn errors() -> Answered {
     let errors = Code::ALL
@@ -90,8 +88,8 @@ fn groups(document: &Value) -> Vec<Group> {
             }
         }
     }
-    const ORDER: [&str; 8] =
-        ["Payments", "Refunds", "Customers", "Events", "Mock provider", "Webhooks in", "Operators", "Pages"];
+    const ORDER: [&str; 7] =
+        ["Payments", "Refunds", "Customers", "Events", "Mock provider", "Webhooks in", "Operators"];
     groups.sort_by_key(|group| ORDER.iter().position(|tag| *tag == group.tag));
     groups
 }

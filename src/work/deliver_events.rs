@@ -14,6 +14,9 @@ use crate::gateway::{Capacity, Gateway};
 /// Deliveries under way at once to an endpoint that has been failing: its time-outs must not hold up the others.
 const PER_FAILING_ENDPOINT: usize = 2;
 
+/// Endpoints whose windows are remembered.
+const MAX_WINDOWS: usize = 10_000;
+
 /// How often the database is looked at when nothing says that there is work: retries that fall due, and events that
 /// another process wrote.
 const IDLE_LOOK: Duration = Duration::from_millis(500);
@@ -21,11 +24,21 @@ const IDLE_LOOK: Duration = Duration::from_millis(500);
 /// How long a stop waits for deliveries that are under way.
 const STOP_GRACE: Duration = Duration::from_secs(8);
 
+/// Deliveries under way at once to an endpoint that has not answered yet. Each success allows one more, a failure
+/// starts anew: many endpoints that hang must not take up all there is room for before their first time-out.
+const FIRST_WINDOW: usize = 4;
+
 struct Deliveries {
     gateway: Arc<Gateway>,
-    under_way: JoinSet<EndpointId>,
-    in_hand: HashMap<EndpointId, usize>,
+    under_way: JoinSet<(EndpointId, bool)>,
+    windows: HashMap<EndpointId, Window>,
     last_served: Option<EndpointId>,
+}
+
+/// How many deliveries one endpoint may have under way, and has.
+struct Window {
+    size: usize,
+    in_hand: usize,
 }
 
 /// Delivers until told to stop.
@@ -59,7 +72,7 @@ pub(super) async fn run_once(gateway: &Arc<Gateway>) -> Outcome<usize> {
 
 impl Deliveries {
     fn new(gateway: Arc<Gateway>) -> Self {
-        Self { gateway, under_way: JoinSet::new(), in_hand: HashMap::new(), last_served: None }
+        Self { gateway, under_way: JoinSet::new(), windows: HashMap::new(), last_served: None }
     }
 
     /// Claims what there is room for and sends it on its way.
@@ -67,9 +80,13 @@ impl Deliveries {
         let settings = self.gateway.settings();
         let capacity = Capacity {
             total: settings.webhooks_concurrency.saturating_sub(self.under_way.len()),
-            per_endpoint: settings.webhooks_concurrency_per_endpoint,
+            per_endpoint: FIRST_WINDOW.min(settings.webhooks_concurrency_per_endpoint),
             per_failing_endpoint: PER_FAILING_ENDPOINT,
-            in_hand: self.in_hand.clone(),
+            room: self
+                .windows
+                .iter()
+                .map(|(endpoint_id, window)| (endpoint_id.clone(), window.size.saturating_sub(window.in_hand)))
+                .collect(),
             after: self.last_served.clone(),
         };
         if capacity.total == 0 {
@@ -79,14 +96,19 @@ impl Deliveries {
         let count = claimed.len();
         for claim in claimed {
             let endpoint_id = claim.endpoint.endpoint_id.clone();
-            *self.in_hand.entry(endpoint_id.clone()).or_default() += 1;
+            let size = match claim.endpoint.failing_since {
+                Some(_) => PER_FAILING_ENDPOINT,
+                None => FIRST_WINDOW.min(settings.webhooks_concurrency_per_endpoint),
+            };
+            self.windows.entry(endpoint_id.clone()).or_insert(Window { size, in_hand: 0 }).in_hand += 1;
             self.last_served = Some(endpoint_id.clone());
             let gateway = Arc::clone(&self.gateway);
             self.under_way.spawn(async move {
-                if let Err(fault) = gateway.deliver(claim).await {
+                let is_success = gateway.deliver(claim).await.unwrap_or_else(|fault| {
                     tracing::warn!(%fault, "a delivery could not be recorded; it will be made again");
-                }
-                endpoint_id
+                    false
+                });
+                (endpoint_id, is_success)
             });
         }
         Ok(count)
@@ -113,23 +135,20 @@ impl Deliveries {
         }
     }
 
-    fn note_done(&mut self, done: Result<EndpointId, tokio::task::JoinError>) {
+    fn note_done(&mut self, done: Result<(EndpointId, bool), tokio::task::JoinError>) {
+        let largest = self.gateway.settings().webhooks_concurrency_per_endpoint;
         match done {
-            Ok(endpoint_id) => {
-                if let Some(count) = self.in_hand.get_mut(&endpoint_id) {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.in_hand.remove(&endpoint_id);
-                    }
-                }
+            Ok((endpoint_id, is_success)) => {
+                let Some(window) = self.windows.get_mut(&endpoint_id) else { return };
+                window.in_hand = window.in_hand.saturating_sub(1);
+                window.size = if is_success { (window.size + 1).min(largest) } else { PER_FAILING_ENDPOINT };
             }
-            Err(error) => {
-                // Which endpoint it was is lost with the task; start the count afresh when nothing is under way.
-                tracing::error!(%error, "a delivery panicked; it will be made again");
-                if self.under_way.is_empty() {
-                    self.in_hand.clear();
-                }
-            }
+            // Which endpoint it was is lost with the task.
+            Err(error) => tracing::error!(%error, "a delivery panicked; it will be made again"),
+        }
+        // Endpoints that nothing is under way to are forgotten now and then, so that the map stays small.
+        if self.under_way.is_empty() && self.windows.len() > MAX_WINDOWS {
+            self.windows.clear();
         }
     }
 }

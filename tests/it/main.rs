@@ -12,5 +12,6 @@ mod deliveries;
 mod idempotency;
 mod mock_provider;
 mod payments;
+mod readme;
 mod signed_requests;
 mod store;

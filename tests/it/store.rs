@@ -392,7 +392,7 @@ async fn what_is_due_is_found_by_an_index() {
     let app_id = AppId::parse(&product.app_id).unwrap();
     let now = gateway.clock.now();
     let capacity =
-        Capacity { total: 512, per_endpoint: 32, per_failing_endpoint: 2, in_hand: HashMap::new(), after: None };
+        Capacity { total: 512, per_endpoint: 32, per_failing_endpoint: 2, room: HashMap::new(), after: None };
     let plans = assert_comes_in_order(database, "claim", |conn| {
         let claimed = deliveries::claim_due(conn, now, "lease", Duration::from_secs(60), &capacity)?;
         assert_eq!(claimed.len(), 1);
@@ -405,7 +405,7 @@ async fn what_is_due_is_found_by_an_index() {
     assert!(plans[0].contains("payments_to_poll"), "{plans:?}");
     assert_comes_in_order(database, "the mock's jobs", |conn| mock::claim_jobs(conn, now, now, 200).map(drop));
 
-    database.execute("UPDATE deliveries SET state = 'dead', lease = NULL").unwrap();
+    database.execute("UPDATE deliveries SET state = 'dead', lease = NULL, finished_at = created_at").unwrap();
     let plans = assert_uses_indexes(database, "what is dead", |conn| {
         assert_eq!(deliveries::redeliver_dead_since(conn, &app_id, now.minus(Duration::from_secs(3600)), now)?, 3);
         Ok(())

@@ -186,7 +186,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (endpoint_id, due_at) WHERE state = 'pending';
 CREATE INDEX deliveries_never_tried ON deliveries (payment_id, created_at) WHERE state = 'pending' AND attempts = 0;
 CREATE INDEX deliveries_by_event ON deliveries (event_id);
-CREATE INDEX deliveries_dead ON deliveries (app_id, created_at) WHERE state = 'dead';
+CREATE INDEX deliveries_dead ON deliveries (app_id, finished_at) WHERE state = 'dead';
 
 CREATE TABLE inbox (
   inbox_id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
