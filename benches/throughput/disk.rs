@@ -47,7 +47,7 @@ pub fn fill(target: &Target, app_id: &str) {
         }
         Target::Postgres(url) => {
             let mut conn = diesel::PgConnection::establish(url).unwrap();
-            let numbers = "generate_series(1, 1000000) AS numbers(n)";
+            let numbers = "generate_series(1::bigint, 1000000) AS numbers(n)";
             let random = "decode(md5(random()::text || n::text), 'hex')";
             conn.batch_execute(&statements(app_id, "", numbers, "lpad(n::text, 26, '0')", random)).unwrap();
             conn.batch_execute("ANALYZE").unwrap();

@@ -233,13 +233,16 @@ impl Access {
     }
 
     const fn postgres_settings(self) -> &'static str {
+        // Every query has an index, and a table that has just grown has no statistics yet: without them the planner
+        // believes that it is small, and reads all of it.
         match self {
             Self::Write => {
                 "SET statement_timeout='15s'; SET lock_timeout='5s'; SET idle_in_transaction_session_timeout='30s'; \
-                 SET synchronous_commit=on; SET client_min_messages=warning;"
+                 SET synchronous_commit=on; SET client_min_messages=warning; SET enable_seqscan=off; SET jit=off;"
             }
             Self::Read => {
-                "SET statement_timeout='15s'; SET default_transaction_read_only=on; SET client_min_messages=warning;"
+                "SET statement_timeout='15s'; SET default_transaction_read_only=on; SET client_min_messages=warning; \
+                 SET enable_seqscan=off; SET jit=off;"
             }
         }
     }
