@@ -7,6 +7,7 @@ mod support;
 mod apps_cli;
 mod architecture;
 mod bad_input;
+mod browser;
 mod crash;
 mod deliveries;
 mod idempotency;
