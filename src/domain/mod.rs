@@ -12,4 +12,5 @@ pub mod money;
 pub mod payments;
 pub mod secrets;
 pub mod signing;
+pub mod subscriptions;
 pub mod time;

@@ -1,7 +1,10 @@
 //! The life of a payment: its states, what a provider can tell of it, and what that means.
 
+use serde::{Deserialize, Serialize};
+
 use super::mode::Mode;
 use super::money::Currency;
+use super::time::Timestamp;
 
 /// Where a payment stands. The last three are final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +76,8 @@ impl AttemptState {
 }
 
 /// What a provider says has become of a payment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Observation {
     /// Money was received.
     Paid {
@@ -96,6 +100,64 @@ pub enum Observation {
     },
     /// Nothing final.
     Pending,
+    /// Money was given back, is on its way back, or could not be given back.
+    Refunded {
+        /// The provider's id of the refund.
+        refund: String,
+        /// Ours, where the provider gave it back.
+        refund_id: Option<String>,
+        /// Minor units.
+        amount_minor: i64,
+        /// ISO 4217 code, upper case.
+        currency: String,
+        /// How far it is.
+        outcome: RefundOutcome,
+    },
+    /// Money was taken back by the provider or the buyer's bank.
+    Reversed {
+        /// The provider's id of this one reversal.
+        transaction: String,
+        /// Minor units.
+        amount_minor: i64,
+        /// ISO 4217 code, upper case.
+        currency: String,
+        /// Why, as the provider classes it.
+        reason: String,
+    },
+}
+
+/// How far a refund is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundOutcome {
+    /// Accepted, not done.
+    Pending,
+    /// Done.
+    Succeeded,
+    /// Not done, for this reason, and it will not be.
+    Failed(String),
+}
+
+/// What a buyer is told who pays without a page of the provider's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Instructions {
+    /// Transfer to this number.
+    VirtualAccount {
+        /// The bank's slug, as in the method: `bca`.
+        bank: String,
+        /// Digits, without spaces.
+        number: String,
+        /// Until when.
+        expires_at: Timestamp,
+    },
+    /// Scan this code.
+    Qris {
+        /// The text of the code.
+        qr_content: String,
+        /// Until when.
+        expires_at: Timestamp,
+    },
 }
 
 /// What a payment is, as far as [`decide`] needs to know.
@@ -136,7 +198,8 @@ pub enum Decision {
 #[must_use]
 pub fn decide(standing: &Standing<'_>, observation: &Observation) -> Decision {
     match observation {
-        Observation::Pending => Decision::Nothing,
+        // Refunds and reversals have rules of their own.
+        Observation::Pending | Observation::Refunded { .. } | Observation::Reversed { .. } => Decision::Nothing,
         Observation::Paid { amount_minor, currency, transaction } => {
             if standing.mode == Mode::Live && standing.is_mock {
                 return Decision::Quarantine("the mock provider cannot take live money".to_owned());

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Driver;
+use super::{Driver, LostStart};
 use crate::domain::drafts::{MockScript, MockStart};
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
@@ -31,7 +31,13 @@ pub const DRIVER: Driver = Driver {
     amount_range: |_: &str, _: Currency| (1, crate::domain::money::MAX_AMOUNT_MINOR),
     amount_step: |_| 1,
     requires_email: false,
+    requires_metadata: &[],
     credentials: &[],
+    other_live_hosts: &[],
+    lost_start: LostStart::Repeat,
+    refundable: |_| Ok(()),
+    scrubbed: &[],
+    connect: None,
 };
 
 /// What a start answers.

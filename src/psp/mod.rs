@@ -1,15 +1,26 @@
 //! The providers: what each can do, as a value. A new one is a file with its [`Driver`] and a line in [`DRIVERS`].
 //!
-//! From the value follow routing, the rows of `/info`, the settings' names and the webhook route. A driver does not
-//! retry, read the clock, touch the database or know apps.
+//! From the value follow routing, the rows of `/info`, the settings' names, the webhook route and what is scrubbed from
+//! the archive. Its dialect is an implementation of [`Psp`], made by [`Driver::connect`] for one account. A driver does
+//! not retry, read the clock, touch the database or know apps.
+
+use std::sync::Arc;
 
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
 
+pub mod http;
 pub mod mock;
 mod nicepay;
 mod paypal;
 mod polar;
+pub mod types;
+
+use http::Http;
+pub use types::*;
+
+/// Makes a provider's dialect for one account.
+pub type Connect = fn(Account, Http) -> Arc<dyn Psp>;
 
 /// What a provider is and can do.
 #[derive(Debug)]
@@ -35,8 +46,42 @@ pub struct Driver {
     pub amount_step: fn(currency: Currency) -> i64,
     /// Whether it wants the buyer's e-mail address.
     pub requires_email: bool,
-    /// The names of its credentials in the settings.
-    pub credentials: &'static [&'static str],
+    /// Names that a payment's metadata must have, on the provider's own rail.
+    pub requires_metadata: &'static [&'static str],
+    /// What it wants to know of an account.
+    pub credentials: &'static [Credential],
+    /// Hosts that it has in live besides `live_host`.
+    pub other_live_hosts: &'static [&'static str],
+    /// What a start leads to whose answer was lost.
+    pub lost_start: LostStart,
+    /// Whether a payment by this method can be refunded by API; else, what a person does instead.
+    pub refundable: fn(method: &str) -> Result<(), &'static str>,
+    /// Names of fields in its messages that hold personal data or secrets, in any depth: not archived.
+    pub scrubbed: &'static [&'static str],
+    /// Speaks its dialect for one account; `None` for the mock, which needs no call.
+    pub connect: Option<Connect>,
+}
+
+/// Something that a provider wants to know of an account.
+#[derive(Debug)]
+pub struct Credential {
+    /// Its name in the settings.
+    pub name: &'static str,
+    /// Whether the account is unusable without it.
+    pub is_required: bool,
+    /// What it is and where it is found.
+    pub meaning: &'static str,
+    /// Whether a text can be one: what a slip of the clipboard looks like is refused at the start.
+    pub is_well_formed: fn(&str) -> bool,
+}
+
+/// What a start leads to whose answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostStart {
+    /// The same call again, which leads to the same payment.
+    Repeat,
+    /// A new attempt under the next reference. No buyer has seen the first; should it be paid all the same, it counts.
+    NextReference,
 }
 
 /// Every provider, in the order in which routing tries them.
@@ -58,6 +103,12 @@ impl Driver {
     #[must_use]
     pub fn takes(&self, currency: Currency) -> bool {
         self.currencies.contains(&currency.code())
+    }
+
+    /// Whether all of its accounts' required credentials are among `given`.
+    #[must_use]
+    pub fn is_complete(&self, given: impl Fn(&str) -> bool) -> bool {
+        self.credentials.iter().filter(|credential| credential.is_required).all(|credential| given(credential.name))
     }
 
     /// The host that is called in `mode`; none for a mode in which it is not called.
@@ -85,7 +136,8 @@ pub fn is_setting(path: &str) -> bool {
     let (Some(name), Some(mode), Some(field)) = (parts.next(), parts.next(), parts.next()) else { return false };
     let Some(driver) = Driver::named(name) else { return false };
     let Some(mode) = Mode::parse(mode) else { return false };
-    driver.host(mode).is_some() && (field == "base_url" || driver.credentials.contains(&field))
+    driver.host(mode).is_some()
+        && (field == "base_url" || driver.credentials.iter().any(|credential| credential.name == field))
 }
 
 #[cfg(test)]

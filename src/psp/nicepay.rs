@@ -2,7 +2,7 @@
 //!
 //! This version knows what NICEPAY can do and routes by it; it does not speak its wire protocol yet.
 
-use super::Driver;
+use super::{Credential, Driver, LostStart};
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
 
@@ -18,7 +18,32 @@ pub const DRIVER: Driver = Driver {
     amount_range,
     amount_step: |_| 1,
     requires_email: true,
-    credentials: &["imid", "merchant_key", "shop_id"],
+    requires_metadata: &[],
+    credentials: &[
+        Credential {
+            name: "imid",
+            is_required: true,
+            meaning: "merchant id (iMid)",
+            is_well_formed: |text| !text.is_empty(),
+        },
+        Credential {
+            name: "merchant_key",
+            is_required: true,
+            meaning: "merchant key",
+            is_well_formed: |text| !text.is_empty(),
+        },
+        Credential {
+            name: "shop_id",
+            is_required: false,
+            meaning: "store id for QRIS",
+            is_well_formed: |text| !text.is_empty(),
+        },
+    ],
+    other_live_hosts: &[],
+    lost_start: LostStart::NextReference,
+    refundable: |_| Ok(()),
+    scrubbed: &[],
+    connect: None,
 };
 
 /// NICEPAY publishes no bounds for a method, only that there are some (code 9209). What is assumed here: Bank

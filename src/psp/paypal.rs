@@ -2,7 +2,7 @@
 //!
 //! This version knows what PayPal can do and routes by it; it does not speak its wire protocol yet.
 
-use super::Driver;
+use super::{Credential, Driver, LostStart};
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
 
@@ -21,7 +21,32 @@ pub const DRIVER: Driver = Driver {
     amount_range,
     amount_step,
     requires_email: false,
-    credentials: &["client_id", "client_secret", "webhook_id"],
+    requires_metadata: &[],
+    credentials: &[
+        Credential {
+            name: "client_id",
+            is_required: true,
+            meaning: "client id of the REST app",
+            is_well_formed: |text| !text.is_empty(),
+        },
+        Credential {
+            name: "client_secret",
+            is_required: true,
+            meaning: "its secret",
+            is_well_formed: |text| !text.is_empty(),
+        },
+        Credential {
+            name: "webhook_id",
+            is_required: true,
+            meaning: "id of the webhook that is registered for it",
+            is_well_formed: |text| !text.is_empty(),
+        },
+    ],
+    other_live_hosts: &[],
+    lost_start: LostStart::Repeat,
+    refundable: |_| Ok(()),
+    scrubbed: &[],
+    connect: None,
 };
 
 /// PayPal publishes no bounds but the length of the amount; ten digits in all is assumed.

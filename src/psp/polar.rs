@@ -2,7 +2,7 @@
 //!
 //! This version knows what Polar can do and routes by it; it does not speak its wire protocol yet.
 
-use super::Driver;
+use super::{Credential, Driver, LostStart};
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
 
@@ -27,7 +27,26 @@ pub const DRIVER: Driver = Driver {
     amount_range,
     amount_step: |_| 1,
     requires_email: true,
-    credentials: &["access_token", "webhook_secret"],
+    requires_metadata: &[],
+    credentials: &[
+        Credential {
+            name: "access_token",
+            is_required: true,
+            meaning: "organization access token",
+            is_well_formed: |text| !text.is_empty(),
+        },
+        Credential {
+            name: "webhook_secret",
+            is_required: true,
+            meaning: "secret of the webhook endpoint",
+            is_well_formed: |text| !text.is_empty(),
+        },
+    ],
+    other_live_hosts: &[],
+    lost_start: LostStart::Repeat,
+    refundable: |_| Ok(()),
+    scrubbed: &[],
+    connect: None,
 };
 
 /// Polar's smallest charge for each currency, in Polar's units, and its greatest by default. Polar counts the rupiah

@@ -2,6 +2,8 @@
 //!
 //! They run on SQLite, and on PostgreSQL when `TEST_DATABASE_URL` is set; each test has a database of its own.
 
+#[path = "../simulators/mod.rs"]
+mod simulators;
 mod support;
 
 mod apps_cli;
