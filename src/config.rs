@@ -9,7 +9,7 @@ use config::{Environment, File, FileFormat, Value, ValueKind};
 
 use crate::domain::mode::Mode;
 use crate::domain::secrets::Secret;
-use crate::psp;
+use crate::psp::{DRIVERS, Driver};
 use crate::store::Target;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -47,6 +47,23 @@ pub struct Settings {
     pub log_level: String,
     /// Whether the log is JSON lines.
     pub log_json: bool,
+    /// How long a call to a provider may take in all, if not as usual: for tests.
+    pub provider_timeout: Option<std::time::Duration>,
+    /// The gateway's own accounts at providers.
+    pub providers: Vec<ProviderSettings>,
+}
+
+/// What the settings say of one provider in one mode.
+#[derive(Clone, Debug)]
+pub struct ProviderSettings {
+    /// The provider.
+    pub driver: &'static Driver,
+    /// The mode.
+    pub mode: Mode,
+    /// Scheme, host and port to call instead of the provider's own.
+    pub base_url: Option<String>,
+    /// By name; none where the mock stands in.
+    pub credentials: BTreeMap<String, Secret>,
 }
 
 /// Everything that is wrong with the settings.
@@ -64,7 +81,7 @@ pub struct SettingDoc {
 }
 
 /// Every setting that a file or a variable may have, besides the providers' credentials.
-pub const SETTINGS: [SettingDoc; 17] = [
+pub const SETTINGS: [SettingDoc; 18] = [
     SettingDoc { name: "server.bind", meaning: "address and port to listen on" },
     SettingDoc {
         name: "server.public_url",
@@ -92,6 +109,10 @@ pub const SETTINGS: [SettingDoc; 17] = [
     },
     SettingDoc { name: "webhooks.concurrency", meaning: "deliveries under way at once" },
     SettingDoc { name: "webhooks.concurrency_per_endpoint", meaning: "deliveries under way at once to one endpoint" },
+    SettingDoc {
+        name: "providers.allow_custom_live_hosts",
+        meaning: "let `providers.<name>.live.base_url` name a host that is not the provider's",
+    },
     SettingDoc {
         name: "log.level",
         meaning: "`error`, `warn`, `info`, `debug`, or a filter such as `switchyard=debug`",
@@ -157,6 +178,7 @@ impl Settings {
         if !matches!(log_format.as_str(), "text" | "json") {
             reader.faults.push("log.format must be text or json".to_owned());
         }
+        let providers = reader.providers();
         reader.refuse_the_rest();
         let complete = (bind, database, read_connections, workers, webhooks_allow_private);
         let numbers = (webhooks_concurrency, webhooks_concurrency_per_endpoint);
@@ -181,6 +203,8 @@ impl Settings {
                 webhooks_concurrency_per_endpoint,
                 log_level,
                 log_json: log_format == "json",
+                provider_timeout: None,
+                providers,
             }),
             _ => Err(SettingsFaults(reader.faults)),
         }
@@ -300,18 +324,73 @@ impl Reader {
         modes
     }
 
+    fn providers(&mut self) -> Vec<ProviderSettings> {
+        let allow_custom = self.parsed("providers.allow_custom_live_hosts", "true or false").unwrap_or(false);
+        let mut providers = Vec::new();
+        for driver in DRIVERS {
+            for mode in driver.modes.iter().copied().filter(|mode| driver.host(*mode).is_some()) {
+                let prefix = format!("providers.{}.{mode}", driver.name);
+                let base_url = self.url(&format!("{prefix}.base_url"));
+                if let Some(fault) = base_url.as_ref().and_then(|url| host_fault(driver, mode, url, allow_custom)) {
+                    self.faults.push(format!("{prefix}.base_url {fault}"));
+                }
+                let credentials = self.credentials(driver, &prefix);
+                providers.push(ProviderSettings { driver, mode, base_url, credentials });
+            }
+        }
+        providers
+    }
+
+    /// All that are required, or none at all: half an account is a mistake that would show as a fallback.
+    fn credentials(&mut self, driver: &'static Driver, prefix: &str) -> BTreeMap<String, Secret> {
+        let mut given = BTreeMap::new();
+        for credential in driver.credentials {
+            let name = format!("{prefix}.{}", credential.name);
+            let Some(secret) = self.secret(&name) else { continue };
+            if !(credential.is_well_formed)(secret.expose()) {
+                self.faults.push(format!("{name} does not look like one: {}", credential.meaning));
+            }
+            given.insert(credential.name.to_owned(), secret);
+        }
+        for missing in driver.missing(&given) {
+            self.faults.push(format!("{prefix}.{missing} is missing: the others of this account are given"));
+        }
+        given
+    }
+
     fn refuse_the_rest(&mut self) {
         for name in std::mem::take(&mut self.values).into_keys() {
-            let is_provider_setting = name
-                .strip_prefix("providers.")
-                .is_some_and(|rest| rest == "allow_custom_live_hosts" || psp::is_setting(rest));
-            let fault = if is_provider_setting {
-                format!("{name}: this version has no wire protocol for that provider; its payments go to the mock")
-            } else {
-                format!("{name} is not a setting")
-            };
-            self.faults.push(fault);
+            self.faults.push(format!("{name} is not a setting"));
         }
+    }
+}
+
+/// What stands against calling `base_url` for a provider in a mode.
+#[must_use]
+pub fn host_fault(driver: &Driver, mode: Mode, base_url: &str, allow_custom_live: bool) -> Option<String> {
+    let Ok(url) = url::Url::parse(base_url) else { return Some("is not a URL".to_owned()) };
+    let is_loopback = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    let host = url.host_str().unwrap_or_default();
+    if url.path() != "/" {
+        return Some("must be scheme, host and port alone".to_owned());
+    }
+    if url.scheme() != "https" && !is_loopback {
+        return Some("must be https: http is for this machine alone".to_owned());
+    }
+    match mode {
+        Mode::Live if !driver.live_hosts().any(|known| known == host) && !allow_custom_live => Some(format!(
+            "names {host}, which is not a live host of {}: providers.allow_custom_live_hosts",
+            driver.title
+        )),
+        Mode::Sandbox if driver.live_hosts().any(|known| known == host) => {
+            Some(format!("names {host}, where real money moves"))
+        }
+        _ => None,
     }
 }
 

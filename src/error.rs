@@ -56,6 +56,7 @@ codes! {
     NotFound = 404, "Not found", "There is nothing at this path.";
     PaymentNotFound = 404, "Payment not found", "No payment of this app has this id.";
     RefundNotFound = 404, "Refund not found", "No refund of this app has this id.";
+    SubscriptionNotFound = 404, "Subscription not found", "No subscription of this app has this id.";
     EventNotFound = 404, "Event not found", "No event of this app has this id.";
     CustomerNotFound = 404, "Customer not found", "No buyer of this app has this id.";
     UnknownPayment = 404, "Unknown payment", "A provider's webhook names a payment that is not here.";
@@ -74,6 +75,7 @@ codes! {
     NotCancelable = 422, "Not cancelable", "The payment has ended otherwise.";
     NotPayable = 422, "Not payable", "This checkout cannot be paid: the provider is not configured for live money.";
     NotRefundable = 422, "Not refundable", "Nothing was received, or less is left than was asked for.";
+    RefundNotSupported = 422, "Refund not supported", "The provider cannot refund this by its API; the sentence says what to do instead.";
     RateLimited = 429, "Too many requests", "Wait as long as `Retry-After` says.";
     InternalError = 500, "Internal error", "A fault of the gateway. The log has the details under the request's id.";
     ProviderError = 502, "Provider refused", "The provider refused; the payment exists and is `failed`; `last_error` has the reason.";
@@ -136,6 +138,7 @@ impl From<StoreError> for Fault {
             | StoreError::Panicked
             | StoreError::Migration(_)
             | StoreError::Raced
+            | StoreError::Missing
             | StoreError::Overflow => {
                 tracing::error!(%error, "a storage operation failed");
                 Self::new(Code::InternalError, "internal error")

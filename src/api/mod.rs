@@ -12,6 +12,7 @@ mod query;
 mod refunds;
 mod routes;
 pub mod signed;
+mod subscriptions;
 
 /// Every route for machines.
 pub fn routes(config: &mut ServiceConfig<'_>) {
@@ -24,6 +25,9 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(refunds::create)
         .service(refunds::list)
         .service(refunds::get)
+        .service(subscriptions::list)
+        .service(subscriptions::get)
+        .service(subscriptions::cancel)
         .service(customers::list)
         .service(customers::get)
         .service(routes::explain)
@@ -33,6 +37,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(events::redeliver)
         .service(inbox::receive)
         .service(inbox::receive_in_mode)
+        .service(inbox::receive_of_account)
         .service(operators::mock_charges)
         .service(operators::info)
         .service(operators::healthz)

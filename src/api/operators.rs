@@ -47,6 +47,7 @@ pub async fn metrics(gateway: Data<Gateway>, request: HttpRequest) -> Answered {
     if !is_allowed {
         return Err(Fault::new(Code::NotFound, "there is nothing at this path").into());
     }
+    gateway.gauge_providers();
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(telemetry::metrics().render()))
 }
 

@@ -9,6 +9,9 @@ use crate::gateway::{Gateway, maintenance};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
+    /// Also ask every provider whether it knows the credentials that it is called with.
+    #[arg(long)]
+    online: bool,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -32,7 +35,7 @@ fn check(name: &'static str, finding: Finding, detail: impl Into<String>) -> Che
 
 pub(super) async fn run(settings: Result<Settings, SettingsFaults>, arguments: &Arguments) -> Done {
     let checks = match settings {
-        Ok(settings) => examine(settings).await,
+        Ok(settings) => examine(settings, arguments.online).await,
         Err(faults) => vec![check("settings", Finding::Bad, faults.to_string())],
     };
     let is_bad = |check: &Check| matches!(check.finding, Finding::Bad);
@@ -62,7 +65,7 @@ const fn word(finding: &Finding) -> &'static str {
     }
 }
 
-async fn examine(settings: Settings) -> Vec<Check> {
+async fn examine(settings: Settings, is_online: bool) -> Vec<Check> {
     let mut checks = vec![check("settings", Finding::Good, "every setting can be used")];
     checks.push(examine_reach(&settings));
     let target = settings.database.clone();
@@ -92,6 +95,14 @@ async fn examine(settings: Settings) -> Vec<Check> {
             for row in gateway.report().providers.iter().filter(|row| row.status == "no_credentials") {
                 let detail = format!("{} has no {} credentials; the mock stands in", row.provider, row.mode);
                 checks.push(check("provider", Finding::Warning, detail));
+            }
+            let answers = if is_online { gateway.check_providers().await } else { Vec::new() };
+            for answer in answers {
+                let who = format!("{} {} at {}", answer.provider, answer.mode, answer.host);
+                checks.push(match answer.fault {
+                    None => check("online", Finding::Good, format!("{who} knows its credentials")),
+                    Some(fault) => check("online", Finding::Bad, format!("{who}: {fault}")),
+                });
             }
         }
         Err(error) => checks.push(check("secrets", Finding::Bad, error.to_string())),

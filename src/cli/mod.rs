@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::gateway::Gateway;
 
+mod accounts;
 mod apps;
 mod demo;
 mod doctor;
@@ -43,6 +44,9 @@ enum Command {
     /// Make, list, show, rotate and archive apps.
     #[command(subcommand)]
     Apps(apps::Command),
+    /// Add, list and archive accounts of your own at providers.
+    #[command(subcommand)]
+    Accounts(accounts::Command),
 }
 
 /// What a command could not do, and what would help.
@@ -99,6 +103,7 @@ async fn dispatch(arguments: Arguments) -> Done {
         Command::Migrate(migrate) => migrate::run(&Settings::load(config)?, &migrate),
         Command::Doctor(doctor) => doctor::run(Settings::load(config), &doctor).await,
         Command::Sign(sign) => sign::run(config, sign).await,
+        Command::Accounts(command) => accounts::run(open(Settings::load(config)?).await?, command).await,
         Command::Apps(command) => apps::run(open(Settings::load(config)?).await?, command).await,
     }
 }

@@ -8,14 +8,21 @@ use super::mode::Mode;
 use super::time::Timestamp;
 
 /// The kinds of event that this gateway sends today.
-pub const EVENT_TYPES: [&str; 8] = [
+pub const EVENT_TYPES: [&str; 15] = [
     "payment.succeeded",
     "payment.failed",
     "payment.canceled",
     "payment.paid_after_close",
     "payment.quarantined",
+    "payment.reversed",
     "refund.succeeded",
     "refund.failed",
+    "subscription.created",
+    "subscription.active",
+    "subscription.past_due",
+    "subscription.renewed",
+    "subscription.canceled",
+    "subscription.ended",
     "endpoint.disabled",
 ];
 

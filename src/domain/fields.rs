@@ -167,6 +167,18 @@ impl<'a> Fields<'a> {
         self.integer(name, min, max)
     }
 
+    /// True or false.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.raw(name)? {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => {
+                self.fault(name, "must be true or false");
+                None
+            }
+        }
+    }
+
     /// One of `choices`.
     pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
         let value = self.value(name)?;

@@ -101,6 +101,10 @@ ids! {
     EndpointId = "wep_";
     /// A webhook that came in.
     InboxId = "inb_";
+    /// A tenant's own account at a provider.
+    AccountId = "pac_";
+    /// A subscription.
+    SubscriptionId = "sub_";
     /// Something that the mock provider is to do later.
     MockJobId = "mjb_";
 }

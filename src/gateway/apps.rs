@@ -15,7 +15,7 @@ use crate::store::apps::AppRow;
 use crate::store::webhook_endpoints::EndpointRow;
 use crate::store::{Lane, apps, webhook_endpoints};
 
-const DEFAULT_TENANT: &str = "Operator";
+pub(super) const DEFAULT_TENANT: &str = "Operator";
 
 /// What a new app shall be.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ use crate::domain::signing::{MAX_SKEW_SECONDS, equal_in_constant_time, request_s
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::apps::AppRow;
-use crate::store::{StoreResult, apps, install};
+use crate::store::{StoreResult, apps, install, provider_accounts};
 
 /// The least time between two looks at the database that rejected requests can cause.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(20);
@@ -160,10 +160,14 @@ impl Gateway {
             .store
             .read(move |conn| {
                 let version = install::directory_version(conn)?;
-                Ok((version != known).then_some((version, apps::all(conn)?)))
+                if version == known {
+                    return Ok(None);
+                }
+                Ok(Some((version, apps::all(conn)?, provider_accounts::all(conn)?)))
             })
             .await?;
-        if let Some((version, rows)) = loaded {
+        if let Some((version, rows, accounts)) = loaded {
+            self.rails.refresh(accounts, &self.sealer);
             let fresh = Arc::new(build(version, rows, &self.sealer));
             *self.directory.apps.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         }

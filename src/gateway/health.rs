@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::Gateway;
 use crate::domain::mode::Mode;
+use crate::domain::time::Timestamp;
 use crate::error::Outcome;
 use crate::psp::{DRIVERS, Driver};
 use crate::store::install;
@@ -47,16 +48,17 @@ pub struct ProviderReport {
     pub mode: Mode,
     /// `real`, or `mock` when the mock stands in.
     pub instance: &'static str,
-    /// The host that is called.
-    pub host: Option<&'static str>,
-    /// `ready` or `no_credentials`.
+    /// The host that is called, with its port where it has one.
+    pub host: Option<String>,
+    /// `ready`, `no_credentials`, `degraded` when the last call failed, or `down` when calls are held back.
     pub status: &'static str,
     /// How often the mock stood in since the process started.
     pub fallbacks: u64,
     /// When it last answered.
-    pub last_ok_at: Option<String>,
-    /// The class of its last error.
-    pub last_error: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub last_ok_at: Option<Timestamp>,
+    /// The class of its last error, as `timeout`.
+    pub last_error: Option<&'static str>,
 }
 
 impl Gateway {
@@ -83,15 +85,38 @@ impl Gateway {
 
     fn report_provider(&self, index: usize, driver: &'static Driver, mode: Mode) -> ProviderReport {
         let is_mock = driver.name == crate::psp::mock::DRIVER.name;
+        let fallbacks = self.fallbacks.0[index][mode as usize].load(Ordering::Relaxed);
+        let Some(rail) = self.rails.own(driver, mode) else {
+            let configured = self.settings.providers.iter().find(|provider| {
+                provider.driver.name == driver.name && provider.mode == mode && provider.base_url.is_some()
+            });
+            let custom = configured.and_then(|provider| provider.base_url.as_deref()).map(host_of);
+            return ProviderReport {
+                provider: driver.name,
+                mode,
+                instance: "mock",
+                host: custom.or(driver.host(mode)).map(str::to_owned),
+                status: if is_mock { "ready" } else { "no_credentials" },
+                fallbacks,
+                last_ok_at: None,
+                last_error: None,
+            };
+        };
+        let health = rail.health();
+        let status = match (health.is_open, health.is_failing) {
+            (true, _) => "down",
+            (false, true) => "degraded",
+            (false, false) => "ready",
+        };
         ProviderReport {
             provider: driver.name,
             mode,
-            instance: "mock",
-            host: driver.host(mode),
-            status: if is_mock { "ready" } else { "no_credentials" },
-            fallbacks: self.fallbacks.0[index][mode as usize].load(Ordering::Relaxed),
-            last_ok_at: None,
-            last_error: None,
+            instance: "real",
+            host: Some(rail.host.clone()),
+            status,
+            fallbacks,
+            last_ok_at: health.last_ok_at,
+            last_error: health.last_error,
         }
     }
 
@@ -103,6 +128,15 @@ impl Gateway {
         }
     }
 
+    /// Tells the metrics how the providers' accounts are: 1 ready, 0 down.
+    pub fn gauge_providers(&self) {
+        for row in self.report().providers.iter().filter(|row| row.instance == "real") {
+            let is_up = if row.status == "down" { 0.0 } else { 1.0 };
+            metrics::gauge!("switchyard_provider_up", "provider" => row.provider, "mode" => row.mode.as_str())
+                .set(is_up);
+        }
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors
@@ -110,4 +144,9 @@ impl Gateway {
     pub async fn check_ready(&self) -> Outcome<()> {
         self.read(|conn| install::directory_version(conn).map(drop)).await
     }
+}
+
+/// Host and port of a base URL.
+pub(super) fn host_of(base_url: &str) -> &str {
+    base_url.split_once("://").map_or(base_url, |(_, host)| host)
 }

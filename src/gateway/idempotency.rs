@@ -102,11 +102,7 @@ pub(super) fn replay(claimed: Claimed) -> Outcome<Answer> {
         Claimed::Seen(StoredAnswer { status_code: Some(status), answer: Some(body), .. }) => {
             Ok(Answer { status: u16::try_from(status).unwrap_or(500), body, is_replay: true })
         }
-        Claimed::Seen(_) => Err(Fault::retry_after(
-            Code::IdempotencyInProgress,
-            "the first request with this key is still running",
-            std::time::Duration::from_secs(1),
-        )),
+        Claimed::Seen(_) => Err(in_progress()),
         Claimed::OtherBody => Err(other_body()),
         Claimed::SignatureReused => {
             Err(Fault::new(Code::SignatureReused, "this signature was already used with another idempotency key"))
@@ -116,4 +112,12 @@ pub(super) fn replay(claimed: Claimed) -> Outcome<Answer> {
 
 fn other_body() -> Fault {
     Fault::new(Code::IdempotencyConflict, "idempotency conflict — different body for same key")
+}
+
+pub(super) fn in_progress() -> Fault {
+    Fault::retry_after(
+        Code::IdempotencyInProgress,
+        "the first request with this key is still running",
+        std::time::Duration::from_secs(1),
+    )
 }

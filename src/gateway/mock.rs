@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::payments::payment_not_found;
 use super::views::{ChargesObject, render};
-use super::{Gateway, refunds};
+use super::{Gateway, Posted, refunds};
 use crate::domain::drafts::{MockOutcome, MockScript, MockWebhook};
 use crate::domain::ids::{MockJobId, PaymentId};
 use crate::domain::mode::Mode;
@@ -88,7 +88,9 @@ impl Gateway {
                 *value = random_hex(32);
             }
         }
-        if let Err(fault) = self.receive_webhook(DRIVER.name, Some(mode), headers, message.body.clone().into()).await {
+        let body = message.body.clone().into();
+        let posted = Posted { provider: DRIVER.name.to_owned(), mode: Some(mode), account_id: None, headers, body };
+        if let Err(fault) = self.receive_webhook(posted).await {
             tracing::debug!(%fault, "a mock webhook was not taken");
         }
     }

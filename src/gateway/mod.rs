@@ -13,6 +13,7 @@ use crate::error::Outcome;
 use crate::store::{Lane, Store, StoreError, StoreResult};
 
 mod apps;
+mod confirming;
 mod deliveries;
 mod directory;
 mod events;
@@ -24,9 +25,14 @@ pub mod maintenance;
 mod mock;
 mod payments;
 mod polling;
+mod provider_accounts;
+mod rails;
+mod refunding;
 mod refunds;
 mod routing;
 mod settle;
+mod starting;
+mod subscriptions;
 mod timeline;
 pub mod views;
 
@@ -35,8 +41,10 @@ pub use deliveries::Capacity;
 pub use directory::{App, SignedHead};
 pub use health::Report;
 pub use idempotency::{Answer, Once};
-pub use inbox::Verdict;
+pub use inbox::{Posted, Verdict};
 pub use payments::PaymentPage;
+pub use provider_accounts::AccountOptions;
+pub use rails::Checked;
 
 // What the doors read and write of the hands' rows; their queries stay behind the verbs.
 pub use crate::psp::provider_title;
@@ -71,6 +79,8 @@ pub struct Gateway {
     lease: String,
     deliveries_wanted: Notify,
     mock_jobs_wanted: Notify,
+    confirmations_wanted: Notify,
+    rails: rails::Rails,
     fallbacks: health::FallbackCounters,
     started: std::time::Instant,
 }
@@ -91,6 +101,7 @@ impl Gateway {
         .map_err(|_| StoreError::Panicked)??;
         let sealer = key_file::sealer(&settings)?;
         let mock_key = install_secret(&store, &sealer, "mock_webhook_key").await?;
+        let rails = rails::Rails::new(&settings, &clock)?;
         let gateway = Arc::new(Self {
             store,
             sealer,
@@ -102,6 +113,8 @@ impl Gateway {
             lease: crate::domain::secrets::random_hex(8),
             deliveries_wanted: Notify::new(),
             mock_jobs_wanted: Notify::new(),
+            confirmations_wanted: Notify::new(),
+            rails,
             fallbacks: health::FallbackCounters::default(),
             started: std::time::Instant::now(),
         });

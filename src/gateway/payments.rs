@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::idempotency::{Fresh, replay};
+use super::idempotency::{Fresh, in_progress, replay};
+use super::rails::{Rail, unavailable};
 use super::routing::Route;
+use super::starting::{CALL_LEASE, OUTCOME_UNKNOWN, prepared};
 use super::views::{CustomerObject, PageObject, PaymentObject, render};
 use super::{Answer, App, Gateway, Once, settle};
 use crate::domain::backoff::{poll_wait, unknown_wait};
-use crate::domain::drafts::{MockOutcome, PaymentDraft};
+use crate::domain::drafts::{MockOutcome, MockScript, PaymentDraft};
 use crate::domain::fields::text_fault;
 use crate::domain::ids::{AttemptId, PaymentId};
-use crate::domain::payments::{AttemptState, PaymentStatus};
+use crate::domain::payments::{AttemptState, Observation, PaymentStatus};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::psp::mock::{self, Started};
@@ -27,82 +29,159 @@ const PAYMENT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 pub type PaymentPage = String;
 
 /// A payment that is about to be written, with all that belongs to it.
+#[derive(Clone)]
 struct Opening {
     once: Once,
     payment: Payment,
     attempt: Attempt,
     customer: CustomerRow,
     invoice_prefix: Option<String>,
-    script: crate::domain::drafts::MockScript,
-    started: Started,
+    begins: Begins,
     public_url: String,
 }
 
+/// How a payment begins.
+#[derive(Clone)]
+enum Begins {
+    /// At the mock, which needs no call.
+    AtMock { script: MockScript, started: Started },
+    /// At a provider, which is called once the payment is written.
+    OnRail(Arc<Rail>),
+}
+
+/// What opening a payment came to.
+struct Opened {
+    fresh: Fresh,
+    payment: Payment,
+    attempt: Attempt,
+}
+
 impl Gateway {
-    /// Creates a payment: route, start, write, answer.
+    /// Creates a payment: route, write, start, write, answer.
     ///
-    /// A mock's start needs no call, so claim, payment, attempt and answer are one write.
+    /// A mock's start needs no call, so claim, payment, attempt and answer are one write. A provider's needs one: the
+    /// payment is written before it, answered 202 for as long as its outcome is unknown, and finished after it.
     ///
     /// # Errors
-    /// The 400s, 409s and 422s of the documentation; 503 when the database cannot take it.
-    pub async fn create_payment(&self, app: &Arc<App>, once: Once, body: &[u8]) -> Outcome<Answer> {
+    /// The 400s, 409s and 422s of the documentation; 502 and 503 of the provider; 503 when the database cannot take it.
+    pub async fn create_payment(self: &Arc<Self>, app: &Arc<App>, once: Once, body: &[u8]) -> Outcome<Answer> {
         let draft = PaymentDraft::parse(body, app.mode).map_err(Fault::from);
         let (draft, route) = match draft.and_then(|draft| Ok((self.route(app, &draft)?, draft))) {
             Ok((route, draft)) => (draft, route),
             Err(fault) => return Err(self.conflict_or(once, fault).await),
         };
         let fallback = route.fallback.clone();
+        let rail = route.rail.clone();
         let opening = self.opening(app, once, draft, route);
-        let payment_id = opening.payment.payment_id.clone();
         let lane = format!("{}{}", opening.payment.app_id, opening.payment.external_user_id);
         let has_job = opening.has_job();
         let now = opening.payment.created_at;
-        let request_id = opening.once.request_id.clone();
+        let once = opening.once.clone();
 
-        let claimed = self.write(Lane::Of(&lane), move |conn| open_payment(conn, &opening, now)).await?;
+        let opened = self.write(Lane::Of(&lane), move |conn| open_payment(conn, &opening, now)).await?;
 
-        let answer = match claimed {
-            Ok(fresh) => Answer { status: fresh.status, body: fresh.body, is_replay: false },
+        let Opened { fresh, payment, attempt } = match opened {
+            Ok(opened) => opened,
+            Err(Claimed::Seen(stored)) if stored.status_code == Some(requests::FREED) => {
+                return self.continue_payment(app, stored, once).await;
+            }
             Err(Claimed::Seen(stored)) if stored.status_code == Some(202) => {
-                return self.follow_provisional(app, stored, request_id).await;
+                return self.follow_provisional(app, stored, once.request_id).await;
             }
             Err(seen) => return replay(seen),
         };
+        metrics::counter!("switchyard_payments_created_total", "mode" => app.mode.as_str()).increment(1);
+        tracing::debug!(mode = %app.mode, app = %app.app_id, payment = %payment.payment_id, "payment created");
+        if let Some(rail) = rail {
+            return self.start_and_answer(rail, payment, attempt, once.claim, once.request_id).await;
+        }
         if has_job {
             self.mock_jobs_wanted.notify_one();
         }
-        if answer.status != 201 {
+        if fresh.status != 201 {
             self.deliveries_wanted.notify_one();
         }
         if let Some(fallback) = fallback {
             self.count_fallback(&fallback.wanted, app.mode);
-            tracing::warn!(mode = %app.mode, app = %app.app_id, payment = %payment_id, wanted = fallback.wanted,
+            tracing::warn!(mode = %app.mode, app = %app.app_id, payment = %payment.payment_id, wanted = fallback.wanted,
                 reason = fallback.reason, "payment falls back to the mock");
         }
-        metrics::counter!("switchyard_payments_created_total", "mode" => app.mode.as_str()).increment(1);
-        tracing::debug!(mode = %app.mode, app = %app.app_id, payment = %payment_id, "payment created");
-        Ok(answer)
+        Ok(Answer { status: fresh.status, body: fresh.body, is_replay: false })
+    }
+
+    /// A request is sent again whose first call never left: the same payment is tried once more.
+    async fn continue_payment(self: &Arc<Self>, app: &App, first: StoredAnswer, once: Once) -> Outcome<Answer> {
+        let now = self.clock.now();
+        let app_id = app.app_id.clone();
+        let payment_id = first.payment_id.as_deref().and_then(PaymentId::parse).ok_or_else(payment_not_found)?;
+        let rails = Arc::clone(self);
+        let lane = payment_id.clone();
+        let provisional = self.settings.public_url.clone();
+        let continued = self
+            .write(Lane::Of(lane.as_str()), move |conn| {
+                let payment = payments::lock(conn, &payment_id)?.filter(|payment| payment.app_id == app_id);
+                let Some(mut payment) = payment else { return Ok(Err(payment_not_found())) };
+                let attempts = payments::attempts_of(conn, &payment_id)?;
+                let Some(last) = attempts.last().cloned() else { return Ok(Err(payment_not_found())) };
+                if last.state == AttemptState::Prepared {
+                    return Ok(Err(in_progress()));
+                }
+                if payment.status != PaymentStatus::Initiated {
+                    return Ok(Ok(None));
+                }
+                let rail = match rails.rail_of(&last) {
+                    Ok(rail) => rail,
+                    Err(fault) => return Ok(Err(fault)),
+                };
+                let attempt = prepared(&payment, &rail, attempts.len() + 1, now.strictly_after(last.created_at));
+                payments::insert_attempt(conn, &attempt)?;
+                payment.last_error = OUTCOME_UNKNOWN.to_owned();
+                payment.poll_at = Some(now.plus(CALL_LEASE));
+                payment.updated_at = now.strictly_after(payment.updated_at);
+                payments::save(conn, &payment)?;
+                let body = render(&PaymentObject::new(&payment, &provisional));
+                requests::set_answer(conn, first.request_id, 202, &body)?;
+                Ok(Ok(Some((rail, payment, attempt))))
+            })
+            .await??;
+        match continued {
+            Some((rail, payment, attempt)) => {
+                self.start_and_answer(rail, payment, attempt, once.claim, once.request_id).await
+            }
+            None => Err(Fault::new(Code::ProviderUnavailable, "the payment was closed meanwhile; use a new key")),
+        }
     }
 
     fn opening(&self, app: &App, once: Once, draft: PaymentDraft, route: Route) -> Opening {
         let now = self.clock.now();
-        let script = draft.mock.clone().unwrap_or_default();
-        let started = mock::start(&script);
+        let begins = match route.rail {
+            Some(rail) => Begins::OnRail(rail),
+            None => {
+                let script = draft.mock.clone().unwrap_or_default();
+                Begins::AtMock { started: mock::start(&script), script }
+            }
+        };
         let payment_id = PaymentId::generate(now);
         let attempt_id = AttemptId::generate(now);
         let mock_ref = format!("mock_{}", &attempt_id.as_str()[4..]);
-        let (status, state, provider_ref, last_error) = match &started {
-            Started::Waiting => (PaymentStatus::Initiated, AttemptState::Started, Some(mock_ref), String::new()),
-            Started::Refused(reason) => (PaymentStatus::Failed, AttemptState::Refused, None, (*reason).to_owned()),
-            Started::Unknown { .. } => {
-                let text = "the provider did not answer; the outcome is unknown and is being looked up".to_owned();
-                (PaymentStatus::Initiated, AttemptState::Unknown, None, text)
+        let unknown = OUTCOME_UNKNOWN.to_owned();
+        let (status, state, provider_ref, last_error) = match &begins {
+            Begins::OnRail(_) => (PaymentStatus::Initiated, AttemptState::Prepared, None, unknown),
+            Begins::AtMock { started: Started::Waiting, .. } => {
+                (PaymentStatus::Initiated, AttemptState::Started, Some(mock_ref), String::new())
+            }
+            Begins::AtMock { started: Started::Refused(reason), .. } => {
+                (PaymentStatus::Failed, AttemptState::Refused, None, (*reason).to_owned())
+            }
+            Begins::AtMock { started: Started::Unknown { .. }, .. } => {
+                (PaymentStatus::Initiated, AttemptState::Unknown, None, unknown)
             }
         };
         let first_poll = match state {
+            AttemptState::Prepared => Some(now.plus(CALL_LEASE)),
             AttemptState::Unknown => Some(now.plus(unknown_wait(0))),
             AttemptState::Refused => None,
-            _ => Some(now.plus(poll_wait(0))),
+            AttemptState::Started => Some(now.plus(poll_wait(0))),
         };
         let buyer_name = draft.buyer.as_ref().and_then(|buyer| buyer.name.clone());
         let payment = Payment {
@@ -144,9 +223,14 @@ impl Gateway {
             mode: app.mode,
             state,
             provider_ref,
-            error: (!last_error.is_empty()).then_some(last_error),
+            error: (!last_error.is_empty() && state != AttemptState::Prepared).then_some(last_error),
             created_at: now,
-            answered_at: (state != AttemptState::Unknown).then_some(now),
+            answered_at: matches!(state, AttemptState::Started | AttemptState::Refused).then_some(now),
+            account_id: match &begins {
+                Begins::OnRail(rail) => rail.account_id().cloned(),
+                Begins::AtMock { .. } => None,
+            },
+            reference: String::new(),
         };
         let customer = CustomerRow {
             app_id: app.app_id.clone(),
@@ -157,7 +241,7 @@ impl Gateway {
             updated_at: now,
         };
         let public_url = self.settings.public_url.clone();
-        Opening { once, payment, attempt, customer, invoice_prefix: draft.invoice_prefix, script, started, public_url }
+        Opening { once, payment, attempt, customer, invoice_prefix: draft.invoice_prefix, begins, public_url }
     }
 
     /// The answer to a replay of a request that was answered 202: still that while the outcome is unknown, then the
@@ -165,6 +249,7 @@ impl Gateway {
     async fn follow_provisional(&self, app: &App, first: StoredAnswer, request_id: String) -> Outcome<Answer> {
         let app_id = app.app_id.clone();
         let public_url = self.settings.public_url.clone();
+        let now = self.clock.now();
         let payment_id = first.payment_id.as_deref().and_then(PaymentId::parse).ok_or_else(payment_not_found)?;
         let lane = payment_id.clone();
         self.write(Lane::Of(lane.as_str()), move |conn| {
@@ -173,12 +258,21 @@ impl Gateway {
                 return Ok(Err(Fault::new(Code::PaymentNotFound, "payment not found")));
             };
             let attempts = payments::attempts_of(conn, &payment.payment_id)?;
-            let is_unknown = attempts.iter().any(|attempt| attempt.state == AttemptState::Unknown);
+            let last = attempts.last();
+            let is_running = last.is_some_and(|attempt| {
+                attempt.state == AttemptState::Prepared && now < attempt.created_at.plus(CALL_LEASE)
+            });
+            if is_running {
+                return Ok(Err(in_progress()));
+            }
+            let is_unknown =
+                last.is_some_and(|attempt| matches!(attempt.state, AttemptState::Prepared | AttemptState::Unknown));
             if is_unknown {
                 let body = first.answer.clone().unwrap_or_default();
                 return Ok(Ok(Answer { status: 202, body, is_replay: true }));
             }
-            let (status, body) = if payment.status == PaymentStatus::Failed {
+            let was_refused = last.is_some_and(|attempt| attempt.state == AttemptState::Refused);
+            let (status, body) = if payment.status == PaymentStatus::Failed && was_refused {
                 let fault = provider_error(&payment);
                 (fault.code.status(), crate::error::problem_body(&fault, &request_id))
             } else {
@@ -223,18 +317,28 @@ impl Gateway {
     /// Cancels a payment, unless its provider says that it is paid.
     ///
     /// # Errors
-    /// 404; 422 when it has ended otherwise.
+    /// 404; 422 when it has ended otherwise; 503 when its provider cannot be asked, and nothing has changed.
     pub async fn cancel_payment(&self, app: &App, once: Once, payment_id: &str) -> Outcome<Answer> {
         let app_id = app.app_id.clone();
         let public_url = self.settings.public_url.clone();
         let wanted = PaymentId::parse(payment_id).ok_or_else(payment_not_found)?;
+        let told = self.give_up_at_provider(app, &wanted).await?;
         let answer = self
             .once(once, payment_id, move |conn, now| {
                 let payment = payments::lock(conn, &wanted)?.filter(|payment| payment.app_id == app_id);
                 let Some(mut payment) = payment else { return Ok(Err(payment_not_found())) };
                 if payment.status == PaymentStatus::Initiated {
-                    let observation = super::mock::cancel_at_mock(conn, &payment, now)?;
-                    settle::settle(conn, &mut payment, &observation, now)?;
+                    match &told {
+                        Some(observations) => {
+                            settle::settle_all(conn, &mut payment, observations, now)?;
+                            let given_up = Observation::Canceled { reason: "canceled by the product".to_owned() };
+                            settle::settle(conn, &mut payment, &given_up, now)?;
+                        }
+                        None => {
+                            let observation = super::mock::cancel_at_mock(conn, &payment, now)?;
+                            settle::settle(conn, &mut payment, &observation, now)?;
+                        }
+                    }
                 }
                 if payment.status != PaymentStatus::Canceled {
                     let detail = format!("payment cannot be canceled (it is '{}')", payment.status.as_str());
@@ -246,6 +350,43 @@ impl Gateway {
             .await;
         self.deliveries_wanted.notify_one();
         answer
+    }
+
+    /// Tells a payment's provider that it is given up, and hears what has become of it; `None` for the mock, which is
+    /// told in the transaction that cancels.
+    async fn give_up_at_provider(&self, app: &App, payment_id: &PaymentId) -> Outcome<Option<Vec<Observation>>> {
+        let (app_id, wanted) = (app.app_id.clone(), payment_id.clone());
+        let found = self
+            .read(move |conn| {
+                let Some(payment) = payments::find(conn, &app_id, &wanted)? else { return Ok(None) };
+                let attempts = payments::attempts_of(conn, &wanted)?;
+                Ok(Some((payment, attempts)))
+            })
+            .await?;
+        let (payment, attempts) = found.ok_or_else(payment_not_found)?;
+        let Some(last) = attempts.last() else { return Ok(None) };
+        if payment.provider == mock::DRIVER.name || payment.status != PaymentStatus::Initiated {
+            return Ok(None);
+        }
+        match last.state {
+            // Nothing ever reached the provider.
+            AttemptState::Refused => Ok(Some(Vec::new())),
+            AttemptState::Prepared | AttemptState::Unknown => Err(Fault::retry_after(
+                Code::ProviderUnavailable,
+                "the payment's outcome is unknown and is being looked up; cancel it when it is known",
+                CALL_LEASE,
+            )),
+            AttemptState::Started => {
+                let rail = self.rail_of(last)?;
+                match self.cancel_or_look(&rail, &payment, last).await {
+                    Ok(observations) => Ok(Some(observations)),
+                    Err(failure) => {
+                        let detail = "the provider could not be asked whether the payment is paid; nothing has changed";
+                        Err(Fault { detail: detail.to_owned(), ..unavailable(&failure) })
+                    }
+                }
+            }
+        }
     }
 
     /// A buyer of an app, rendered.
@@ -279,12 +420,12 @@ impl Gateway {
 impl Opening {
     /// Whether the mock is to do something without anyone at its checkout page.
     fn has_job(&self) -> bool {
-        self.started == Started::Waiting && self.script.outcome != MockOutcome::None
+        matches!(&self.begins, Begins::AtMock { started: Started::Waiting, script } if script.outcome != MockOutcome::None)
     }
 }
 
 /// Writes a payment with all that belongs to it, or answers what the same request was answered before.
-fn open_payment(conn: &mut Conn, opening: &Opening, now: Timestamp) -> StoreResult<Result<Fresh, Claimed>> {
+fn open_payment(conn: &mut Conn, opening: &Opening, now: Timestamp) -> StoreResult<Result<Opened, Claimed>> {
     let mut payment = opening.payment.clone();
     if let Some(prefix) = &opening.invoice_prefix {
         // A replay must not use up a number of the sequence.
@@ -294,10 +435,21 @@ fn open_payment(conn: &mut Conn, opening: &Opening, now: Timestamp) -> StoreResu
         }
         payment.invoice_number = format!("{prefix}-{:06}", install::next_invoice_number(conn)?);
     }
-    let (status, body) = match &opening.started {
-        Started::Waiting => (201, render(&PaymentObject::new(&payment, &opening.public_url))),
-        Started::Unknown { .. } => (202, render(&PaymentObject::new(&payment, &opening.public_url))),
-        Started::Refused(_) => (502, crate::error::problem_body(&provider_error(&payment), &opening.once.request_id)),
+    let mut attempt = opening.attempt.clone();
+    let (status, body) = match &opening.begins {
+        Begins::OnRail(_) => {
+            attempt.reference = super::starting::reference(&payment.invoice_number, 1);
+            (202, render(&PaymentObject::new(&payment, &opening.public_url)))
+        }
+        Begins::AtMock { started: Started::Waiting, .. } => {
+            (201, render(&PaymentObject::new(&payment, &opening.public_url)))
+        }
+        Begins::AtMock { started: Started::Unknown { .. }, .. } => {
+            (202, render(&PaymentObject::new(&payment, &opening.public_url)))
+        }
+        Begins::AtMock { started: Started::Refused(_), .. } => {
+            (502, crate::error::problem_body(&provider_error(&payment), &opening.once.request_id))
+        }
     };
     let payment_id = payment.payment_id.to_string();
     match requests::claim(conn, &opening.once.claim, status, &body, Some(&payment_id), now)? {
@@ -305,18 +457,20 @@ fn open_payment(conn: &mut Conn, opening: &Opening, now: Timestamp) -> StoreResu
         seen => return Ok(Err(seen)),
     }
     customers::upsert(conn, &opening.customer)?;
-    payments::insert(conn, &payment, &opening.attempt)?;
-    match &opening.started {
-        Started::Refused(_) => settle::announce(conn, &payment, "payment.failed", now)?,
-        Started::Unknown { charged: true } => super::mock::charge_silently(conn, &payment, now)?,
-        Started::Unknown { charged: false } => {}
-        Started::Waiting if opening.has_job() => super::mock::plan_outcome(conn, &payment, &opening.script, now)?,
-        Started::Waiting => {}
+    payments::insert(conn, &payment, &attempt)?;
+    if let Begins::AtMock { script, started } = &opening.begins {
+        match started {
+            Started::Refused(_) => settle::announce(conn, &payment, "payment.failed", now)?,
+            Started::Unknown { charged: true } => super::mock::charge_silently(conn, &payment, now)?,
+            Started::Waiting if opening.has_job() => super::mock::plan_outcome(conn, &payment, script, now)?,
+            Started::Unknown { charged: false } | Started::Waiting => {}
+        }
     }
-    Ok(Ok(Fresh { status, body, payment_id: Some(payment_id) }))
+    let fresh = Fresh { status, body, payment_id: Some(payment_id) };
+    Ok(Ok(Opened { fresh, payment, attempt }))
 }
 
-fn provider_error(payment: &Payment) -> Fault {
+pub(super) fn provider_error(payment: &Payment) -> Fault {
     Fault {
         payment_id: Some(payment.payment_id.to_string()),
         ..Fault::new(Code::ProviderError, "the provider refused the payment")

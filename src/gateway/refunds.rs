@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use super::idempotency::Fresh;
 use super::payments::payment_not_found;
+use super::settle::Settled;
 use super::views::{PageObject, RefundObject, render};
 use super::{Answer, App, Gateway, Once, mock, settle};
+use crate::domain::backoff::poll_wait;
 use crate::domain::drafts::RefundDraft;
 use crate::domain::ids::{PaymentId, RefundId};
+use crate::domain::payments::{Observation, RefundOutcome};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
+use crate::psp;
 use crate::store::payments::Payment;
 use crate::store::refunds::Refund;
 use crate::store::{Conn, Lane, StoreError, StoreResult, payments, refunds};
@@ -22,14 +26,19 @@ impl Gateway {
     /// Refunds a payment, in part or in full.
     ///
     /// # Errors
-    /// 404; 422 when nothing or less is left.
-    pub async fn create_refund(&self, app: &Arc<App>, once: Once, body: &[u8]) -> Outcome<Answer> {
+    /// 404; 422 when nothing or less is left, or the provider cannot; 503 when nothing was asked for.
+    pub async fn create_refund(self: &Arc<Self>, app: &Arc<App>, once: Once, body: &[u8]) -> Outcome<Answer> {
         let draft = match RefundDraft::parse(body) {
             Ok(draft) => draft,
             Err(invalid) => return Err(self.conflict_or(once, invalid.into()).await),
         };
         let app_id = app.app_id.clone();
         let wanted = PaymentId::parse(&draft.payment_id).ok_or_else(payment_not_found)?;
+        let looked = (app_id.clone(), wanted.clone());
+        let found = self.read(move |conn| payments::find(conn, &looked.0, &looked.1)).await?;
+        if found.as_ref().is_some_and(|payment| payment.provider != psp::mock::DRIVER.name) {
+            return self.refund_on_rail(app, once, draft, wanted).await;
+        }
         let lane = draft.payment_id.clone();
         let answer = self
             .once(once, &lane, move |conn, now| {
@@ -75,10 +84,9 @@ impl Gateway {
     /// 404.
     pub async fn refund(&self, app: &App, refund_id: &str) -> Outcome<String> {
         let app_id = app.app_id.clone();
-        let not_found = || Fault::new(Code::RefundNotFound, "refund not found");
-        let wanted = RefundId::parse(refund_id).ok_or_else(not_found)?;
+        let wanted = RefundId::parse(refund_id).ok_or_else(refund_not_found)?;
         let found = self.read(move |conn| refunds::find(conn, &app_id, &wanted)).await?;
-        let refund = found.ok_or_else(not_found)?;
+        let refund = found.ok_or_else(refund_not_found)?;
         Ok(render(&RefundObject::from(refund)))
     }
 
@@ -102,12 +110,124 @@ impl Gateway {
     }
 }
 
-fn left_to_refund(conn: &mut Conn, payment: &Payment) -> StoreResult<i64> {
+pub(super) fn left_to_refund(conn: &mut Conn, payment: &Payment) -> StoreResult<i64> {
     let reserved = refunds::reserved_minor(conn, &payment.payment_id)?;
-    Ok(payment.paid_minor.saturating_sub(payment.refunded_minor).saturating_sub(reserved))
+    let reversed = payments::reversed_minor(conn, &payment.payment_id)?;
+    let received = payment.paid_minor.saturating_sub(reversed);
+    Ok(received.saturating_sub(payment.refunded_minor).saturating_sub(reserved).max(0))
 }
 
-fn refundable(payment: &Payment, left: i64, asked: Option<i64>) -> Outcome<i64> {
+/// Whether the provider has yet to say that it knows of this refund.
+pub(super) fn is_unknown(refund: &Refund) -> bool {
+    refund.status == INITIATED && refund.provider_ref.is_none()
+}
+
+pub(super) fn refund_not_found() -> Fault {
+    Fault::new(Code::RefundNotFound, "refund not found")
+}
+
+/// Moves an open refund on: it is done, will not be, or is still on its way.
+pub(super) fn advance(
+    conn: &mut Conn,
+    payment: &mut Payment,
+    refund: &mut Refund,
+    outcome: &RefundOutcome,
+    now: Timestamp,
+) -> StoreResult<()> {
+    refund.updated_at = now.strictly_after(refund.updated_at);
+    refund.poll_at = None;
+    match outcome {
+        RefundOutcome::Pending => {
+            refund.poll_at = Some(now.plus(poll_wait(u32::try_from(refund.polls).unwrap_or(u32::MAX))));
+            refund.polls = refund.polls.saturating_add(1);
+            refunds::save(conn, refund)
+        }
+        RefundOutcome::Succeeded => {
+            refund.status = SUCCEEDED.to_owned();
+            refunds::save(conn, refund)?;
+            book_refund(conn, payment, refund, now)
+        }
+        RefundOutcome::Failed(reason) => {
+            refund.status = FAILED.to_owned();
+            refunds::save(conn, refund)?;
+            tracing::info!(mode = %payment.mode, payment = %payment.payment_id, refund = %refund.refund_id, reason, "refund failed");
+            settle::announce_refund(conn, payment, refund, now)
+        }
+    }
+}
+
+/// Takes in what a provider tells of a refund: one of ours, or one that was made at the provider.
+pub(super) fn observe(
+    conn: &mut Conn,
+    payment: &mut Payment,
+    observation: &Observation,
+    now: Timestamp,
+) -> StoreResult<Settled> {
+    let Observation::Refunded { refund: provider_ref, refund_id, amount_minor, currency, outcome } = observation else {
+        return Ok(Settled::Done);
+    };
+    if currency != payment.currency.code() || *amount_minor <= 0 {
+        let reason = format!("provider reports a refund of {amount_minor} {currency}");
+        settle::quarantine(conn, payment, &reason, now)?;
+        return Ok(Settled::Quarantined(reason));
+    }
+    let known = refunds::of_payment(conn, &payment.payment_id)?;
+    let by_ref = known.iter().find(|refund| refund.provider_ref.as_ref() == Some(provider_ref));
+    let by_id = known.iter().find(|refund| Some(refund.refund_id.as_str()) == refund_id.as_deref());
+    // One whose answer was lost is told by its amount, if it is the only one.
+    let lost = || {
+        let mut lost = known.iter().filter(|refund| is_unknown(refund) && refund.amount_minor == *amount_minor);
+        lost.next().filter(|_| lost.next().is_none())
+    };
+    if let Some(refund) = by_ref.or(by_id).or_else(lost) {
+        let mut refund = refund.clone();
+        if refund.amount_minor != *amount_minor {
+            let reason = format!(
+                "provider reports {amount_minor} for refund {}, which is {}",
+                refund.refund_id, refund.amount_minor
+            );
+            settle::quarantine(conn, payment, &reason, now)?;
+            return Ok(Settled::Quarantined(reason));
+        }
+        let is_repeated =
+            refund.status != INITIATED || (*outcome == RefundOutcome::Pending && refund.provider_ref.is_some());
+        if !is_repeated {
+            refund.provider_ref = Some(provider_ref.clone());
+            advance(conn, payment, &mut refund, outcome, now)?;
+        }
+        return Ok(Settled::Done);
+    }
+    if matches!(outcome, RefundOutcome::Failed(_)) {
+        return Ok(Settled::Done);
+    }
+    if *amount_minor > left_to_refund(conn, payment)? {
+        return Ok(Settled::TooEarly);
+    }
+    let mut refund = Refund {
+        refund_id: RefundId::generate(now),
+        app_id: payment.app_id.clone(),
+        payment_id: payment.payment_id.clone(),
+        mode: payment.mode,
+        status: INITIATED.to_owned(),
+        amount_minor: *amount_minor,
+        currency: payment.currency,
+        provider_ref: Some(provider_ref.clone()),
+        reason: Some("made at the provider".to_owned()),
+        created_at: now,
+        updated_at: now,
+        provider_transaction: payments::receipts_of(conn, &payment.payment_id)?
+            .into_iter()
+            .next()
+            .map(|receipt| receipt.provider_transaction),
+        poll_at: None,
+        polls: 0,
+    };
+    refunds::insert(conn, &refund)?;
+    advance(conn, payment, &mut refund, outcome, now)?;
+    Ok(Settled::Done)
+}
+
+pub(super) fn refundable(payment: &Payment, left: i64, asked: Option<i64>) -> Outcome<i64> {
     if payment.paid_minor == 0 {
         let status = payment.status.as_str();
         let detail = format!("payment must be in 'succeeded' state to refund (got {status})");
@@ -140,6 +260,9 @@ fn refund_at_mock(
         reason,
         created_at: now,
         updated_at: now,
+        provider_transaction: None,
+        poll_at: None,
+        polls: 0,
     };
     refunds::insert(conn, &refund)?;
     match refund.status.as_str() {

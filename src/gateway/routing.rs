@@ -1,5 +1,8 @@
 //! Which provider a payment goes to, and why not another.
 
+use std::sync::Arc;
+
+use super::rails::Rail;
 use super::{App, Gateway};
 use crate::domain::drafts::PaymentDraft;
 use crate::domain::events::Fallback;
@@ -11,9 +14,10 @@ use crate::gateway::views::{Candidate, RouteObject};
 use crate::psp::{self, Driver};
 
 /// The provider that a payment goes to.
-#[derive(Debug)]
 pub(super) struct Route {
     pub provider: &'static Driver,
+    /// The account that is called; none for the mock.
+    pub rail: Option<Arc<Rail>>,
     pub fallback: Option<Fallback>,
 }
 
@@ -25,17 +29,25 @@ impl Gateway {
         if wanted.requires_email && draft.email.is_none() {
             return Err(Invalid::missing("email").into());
         }
-        Ok(self.on_the_rail(app.mode, wanted))
+        let route = self.on_the_rail(app, wanted);
+        if route.rail.is_some() {
+            check_metadata(wanted, draft)?;
+        }
+        Ok(route)
     }
 
     /// The provider itself, or the mock in its place.
-    fn on_the_rail(&self, mode: Mode, wanted: &'static Driver) -> Route {
+    fn on_the_rail(&self, app: &App, wanted: &'static Driver) -> Route {
+        let mode = app.mode;
         let mock = &psp::mock::DRIVER;
         if mode == Mode::Test {
-            return Route { provider: mock, fallback: None };
+            return Route { provider: mock, rail: None, fallback: None };
+        }
+        if let Some(rail) = self.rails.of_tenant(&app.tenant_id, wanted, mode) {
+            return Route { provider: wanted, rail: Some(rail), fallback: None };
         }
         let reason = format!("no {mode} credentials");
-        Route { provider: mock, fallback: Some(Fallback { wanted: wanted.name.to_owned(), reason }) }
+        Route { provider: mock, rail: None, fallback: Some(Fallback { wanted: wanted.name.to_owned(), reason }) }
     }
 
     /// Where a payment of `app` with this method and currency would go, and what stands against each candidate.
@@ -51,7 +63,7 @@ impl Gateway {
                 }
             })
             .collect();
-        let route = choose(app, method, currency).ok().map(|wanted| self.on_the_rail(app.mode, wanted));
+        let route = choose(app, method, currency).ok().map(|wanted| self.on_the_rail(app, wanted));
         RouteObject {
             chosen: route.as_ref().map(|route| route.provider.name),
             fallback: route.and_then(|route| route.fallback),
@@ -92,6 +104,17 @@ fn objection(app: &App, driver: &Driver, method: &str, currency: Currency) -> Op
         return Some(Fault::new(Code::MethodNotEnabled, detail));
     }
     None
+}
+
+/// What a provider reads from the product's metadata must be there.
+fn check_metadata(driver: &Driver, draft: &PaymentDraft) -> Outcome<()> {
+    let metadata: serde_json::Value = serde_json::from_str(&draft.metadata).unwrap_or_default();
+    for name in driver.requires_metadata {
+        if !metadata[name].is_string() {
+            return Err(Fault::invalid(&format!("metadata.{name}"), &format!("is required text for {}", driver.title)));
+        }
+    }
+    Ok(())
 }
 
 fn check_amount(driver: &Driver, draft: &PaymentDraft) -> Outcome<()> {

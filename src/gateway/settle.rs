@@ -1,6 +1,7 @@
 //! The one way a payment ends. Webhook, poller, checkout page and cancellation all lead here, inside a transaction that
 //! holds the payment: the change of state, the receipt, the event and its deliveries commit together.
 
+use super::refunds;
 use super::views::{fallback_of, raw, render};
 use crate::domain::events::PaymentEvent;
 use crate::domain::ids::EventId;
@@ -8,7 +9,7 @@ use crate::domain::payments::{AttemptState, Decision, Observation, PaymentStatus
 use crate::domain::time::Timestamp;
 use crate::psp;
 use crate::store::events::Event;
-use crate::store::payments::{Payment, Receipt};
+use crate::store::payments::{Payment, Receipt, Reversal};
 use crate::store::refunds::Refund;
 use crate::store::{Conn, StoreError, StoreResult, events, payments};
 
@@ -95,6 +96,77 @@ pub(super) fn settle(
     Ok(decision)
 }
 
+/// What several observations came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// They were taken, or say what is known.
+    Done,
+    /// One does not fit the payment.
+    Quarantined(String),
+    /// One speaks of money that has not been heard of yet: the provider is to be asked for the rest.
+    TooEarly,
+}
+
+/// Applies all that a provider says of a payment that is locked, in the order of money: received, given back, taken back.
+pub(super) fn settle_all(
+    conn: &mut Conn,
+    payment: &mut Payment,
+    observations: &[Observation],
+    now: Timestamp,
+) -> StoreResult<Settled> {
+    let mut settled = Settled::Done;
+    for observation in observations {
+        let one = match observation {
+            Observation::Refunded { .. } => refunds::observe(conn, payment, observation, now)?,
+            Observation::Reversed { transaction, amount_minor, currency, reason } => {
+                if currency != payment.currency.code() {
+                    let reason = format!("provider reports a reversal in {currency}");
+                    quarantine(conn, payment, &reason, now)?;
+                    Settled::Quarantined(reason)
+                } else if *amount_minor > payment.paid_minor {
+                    Settled::TooEarly
+                } else {
+                    reverse(conn, payment, transaction, *amount_minor, reason, now)?;
+                    Settled::Done
+                }
+            }
+            _ => match settle(conn, payment, observation, now)? {
+                Decision::Quarantine(reason) => Settled::Quarantined(reason),
+                _ => Settled::Done,
+            },
+        };
+        if one != Settled::Done {
+            settled = one;
+        }
+    }
+    Ok(settled)
+}
+
+/// Books money that was taken back, once.
+fn reverse(
+    conn: &mut Conn,
+    payment: &mut Payment,
+    transaction: &str,
+    amount_minor: i64,
+    reason: &str,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let reversal = Reversal {
+        payment_id: payment.payment_id.clone(),
+        provider_transaction: transaction.to_owned(),
+        amount_minor,
+        reason: reason.to_owned(),
+        created_at: now,
+    };
+    if !payments::insert_reversal(conn, &reversal)? {
+        return Ok(());
+    }
+    payment.needs_attention = true;
+    payment.updated_at = now.strictly_after(payment.updated_at);
+    payments::save(conn, payment)?;
+    write_event(conn, payment, "payment.reversed", About::Reversal(&reversal), now)
+}
+
 /// Tells people that a message did not fit the payment. Nothing moves.
 pub(super) fn quarantine(conn: &mut Conn, payment: &mut Payment, reason: &str, now: Timestamp) -> StoreResult<()> {
     payment.needs_attention = true;
@@ -127,6 +199,7 @@ enum About<'a> {
     Payment,
     Quarantine(&'a str),
     Refund(&'a Refund),
+    Reversal(&'a Reversal),
 }
 
 /// Writes the event of a payment's present state.
@@ -167,7 +240,11 @@ fn write_event(
         mode: payment.mode,
         payment_id: &payment.payment_id,
         status: refund.map_or(payment.status.as_str(), |refund| refund.status.as_str()),
-        amount: refund.map_or(payment.amount_minor, |refund| refund.amount_minor),
+        amount: match about {
+            About::Refund(refund) => refund.amount_minor,
+            About::Reversal(reversal) => reversal.amount_minor,
+            About::Payment | About::Quarantine(_) => payment.amount_minor,
+        },
         currency: payment.currency.code(),
         method: &payment.method,
         provider: &payment.provider,
@@ -181,6 +258,7 @@ fn write_event(
             About::Payment => None,
             About::Quarantine(reason) => Some(Some(reason)),
             About::Refund(refund) => Some(refund.reason.as_deref()),
+            About::Reversal(reversal) => Some(Some(&reversal.reason)),
         },
         refund_id: refund.map(|refund| refund.refund_id.as_str()),
     });

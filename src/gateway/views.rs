@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::domain::events::Fallback;
-use crate::domain::ids::{AppId, EventId, PaymentId, RefundId};
+use crate::domain::ids::{AppId, EventId, PaymentId, RefundId, SubscriptionId};
 use crate::domain::mode::Mode;
 use crate::domain::time::Timestamp;
 use crate::store::customers::CustomerRow;
@@ -14,6 +14,7 @@ use crate::store::deliveries::Delivery;
 use crate::store::events::Event;
 use crate::store::payments::Payment;
 use crate::store::refunds::Refund;
+use crate::store::subscriptions::Subscription;
 
 /// A payment. Money is in minor units of `currency`, times are RFC 3339 in UTC.
 #[derive(Debug, Serialize, ToSchema)]
@@ -74,7 +75,10 @@ impl<'a> PaymentObject<'a> {
     pub fn new(payment: &'a Payment, public_url: &str) -> Self {
         let checkout_url = match &payment.provider_checkout_url {
             Some(url) => url.clone(),
-            None => format!("{public_url}/mock/checkout/{}", payment.payment_id),
+            None if payment.provider == crate::psp::mock::DRIVER.name => {
+                format!("{public_url}/mock/checkout/{}", payment.payment_id)
+            }
+            None => format!("{public_url}/checkout/{}", payment.payment_id),
         };
         Self {
             payment_id: &payment.payment_id,
@@ -99,6 +103,48 @@ impl<'a> PaymentObject<'a> {
             expires_at: payment.expires_at,
             created_at: payment.created_at,
             updated_at: payment.updated_at,
+        }
+    }
+}
+
+/// A subscription, as its provider told of it last.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubscriptionObject {
+    #[schema(value_type = String)]
+    subscription_id: SubscriptionId,
+    /// `incomplete`, `active`, `past_due` or `ended`.
+    status: &'static str,
+    #[schema(value_type = String)]
+    mode: Mode,
+    /// The payment that it began as.
+    #[schema(value_type = String)]
+    payment_id: PaymentId,
+    external_user_id: String,
+    provider: String,
+    provider_ref: String,
+    #[schema(value_type = Option<String>)]
+    current_period_end: Option<Timestamp>,
+    cancel_at_period_end: bool,
+    #[schema(value_type = String)]
+    created_at: Timestamp,
+    #[schema(value_type = String)]
+    updated_at: Timestamp,
+}
+
+impl From<Subscription> for SubscriptionObject {
+    fn from(row: Subscription) -> Self {
+        Self {
+            subscription_id: row.subscription_id,
+            status: row.status.as_str(),
+            mode: row.mode,
+            payment_id: row.payment_id,
+            external_user_id: row.external_user_id,
+            provider: row.provider,
+            provider_ref: row.provider_ref,
+            current_period_end: row.current_period_end,
+            cancel_at_period_end: row.cancel_at_period_end,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
         }
     }
 }

@@ -15,6 +15,9 @@ use super::Failure;
 use crate::clock::Clock;
 use crate::domain::time::Timestamp;
 
+/// The client that calls go over, and what may keep it from starting.
+pub use reqwest::{Client, Error as ClientError};
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(20);
 

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Driver, LostStart};
+use super::{About, Driver, LostStart, News};
 use crate::domain::drafts::{MockScript, MockStart};
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
@@ -87,6 +87,18 @@ pub struct Webhook {
 }
 
 impl Webhook {
+    /// The message in neutral words.
+    #[must_use]
+    pub fn news(&self) -> News {
+        News {
+            event_id: self.id.clone(),
+            kind: self.kind.clone(),
+            about: About { payment_id: Some(self.payment_id.clone()), ..About::default() },
+            observations: self.observation().into_iter().collect(),
+            ..News::default()
+        }
+    }
+
     /// What the message says.
     #[must_use]
     pub fn observation(&self) -> Option<Observation> {

@@ -4,16 +4,19 @@
 //! the archive. Its dialect is an implementation of [`Psp`], made by [`Driver::connect`] for one account. A driver does
 //! not retry, read the clock, touch the database or know apps.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
+use crate::domain::secrets::Secret;
 
 pub mod http;
 pub mod mock;
 mod nicepay;
 mod paypal;
 mod polar;
+pub mod scrub;
 pub mod types;
 
 use http::Http;
@@ -105,10 +108,16 @@ impl Driver {
         self.currencies.contains(&currency.code())
     }
 
-    /// Whether all of its accounts' required credentials are among `given`.
+    /// The required credentials that are not among `given`; none when nothing at all is given.
     #[must_use]
-    pub fn is_complete(&self, given: impl Fn(&str) -> bool) -> bool {
-        self.credentials.iter().filter(|credential| credential.is_required).all(|credential| given(credential.name))
+    pub fn missing(&self, given: &BTreeMap<String, Secret>) -> Vec<&'static str> {
+        let required = self.credentials.iter().filter(|credential| credential.is_required && !given.is_empty());
+        required.map(|credential| credential.name).filter(|name| !given.contains_key(*name)).collect()
+    }
+
+    /// Its hosts where real money moves.
+    pub fn live_hosts(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.live_host).chain(self.other_live_hosts.iter().copied()).filter(|host| !host.is_empty())
     }
 
     /// The host that is called in `mode`; none for a mode in which it is not called.
@@ -129,17 +138,6 @@ pub fn provider_title(name: &str) -> Option<&'static str> {
     Driver::named(name).map(|driver| driver.title)
 }
 
-/// Whether `path`, behind `providers.`, names a setting of a provider.
-#[must_use]
-pub fn is_setting(path: &str) -> bool {
-    let mut parts = path.splitn(3, '.');
-    let (Some(name), Some(mode), Some(field)) = (parts.next(), parts.next(), parts.next()) else { return false };
-    let Some(driver) = Driver::named(name) else { return false };
-    let Some(mode) = Mode::parse(mode) else { return false };
-    driver.host(mode).is_some()
-        && (field == "base_url" || driver.credentials.iter().any(|credential| credential.name == field))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,15 +154,6 @@ mod tests {
                 }
                 assert!((driver.amount_step)(currency) >= 1);
             }
-        }
-    }
-
-    #[test]
-    fn the_settings_of_a_provider_are_known_by_name() {
-        assert!(is_setting("nicepay.live.imid"));
-        assert!(is_setting("paypal.sandbox.base_url"));
-        for unknown in ["nicepay.test.imid", "mock.live.base_url", "polar.live.imid", "polar.live", "stripe.live.key"] {
-            assert!(!is_setting(unknown), "{unknown}");
         }
     }
 }

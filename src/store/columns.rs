@@ -10,11 +10,13 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::domain::ids::{
-    AppId, AttemptId, DeliveryId, EndpointId, EventId, InboxId, MockJobId, PaymentId, RefundId, TenantId,
+    AccountId, AppId, AttemptId, DeliveryId, EndpointId, EventId, InboxId, MockJobId, PaymentId, RefundId,
+    SubscriptionId, TenantId,
 };
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
 use crate::domain::payments::{AttemptState, PaymentStatus};
+use crate::domain::subscriptions::SubscriptionStatus;
 use crate::domain::time::Timestamp;
 
 macro_rules! column {
@@ -87,9 +89,9 @@ macro_rules! text_column {
 }
 
 text_column! {
-    AppId: as_str, AttemptId: as_str, DeliveryId: as_str, EndpointId: as_str, EventId: as_str, InboxId: as_str,
+    AccountId: as_str, AppId: as_str, AttemptId: as_str, DeliveryId: as_str, EndpointId: as_str, EventId: as_str, InboxId: as_str,
     MockJobId: as_str, PaymentId: as_str, RefundId: as_str, TenantId: as_str, Mode: as_str, PaymentStatus: as_str,
-    AttemptState: as_str, Currency: code,
+    AttemptState: as_str, Currency: code, SubscriptionId: as_str, SubscriptionStatus: as_str,
 }
 
 column!(BigInt, Timestamp);

@@ -3,9 +3,9 @@
 use diesel::prelude::*;
 
 use super::schema::inbox;
-use super::sql::{condition, inside};
+use super::sql::{condition, for_update_skip_locked, inside};
 use super::{Conn, StoreResult};
-use crate::domain::ids::{InboxId, PaymentId};
+use crate::domain::ids::{AccountId, AttemptId, InboxId, PaymentId};
 use crate::domain::mode::Mode;
 use crate::domain::time::Timestamp;
 
@@ -23,6 +23,13 @@ pub struct InboxRow {
     pub headers: String,
     pub body: String,
     pub received_at: Timestamp,
+    /// The tenant's own account that it was sent to.
+    pub account_id: Option<AccountId>,
+    /// The attempt that it is about, where that is known.
+    pub attempt_id: Option<AttemptId>,
+    /// When the provider is asked whether it is true, or the payment is looked for again.
+    pub due_at: Option<Timestamp>,
+    pub tries: i32,
 }
 
 condition! {
@@ -48,6 +55,37 @@ pub fn is_applied(conn: &mut Conn, provider: &str, mode: Mode, provider_event: &
         .filter(inbox::provider_event.eq(provider_event))
         .filter(IsApplied);
     Ok(inside!(conn, |inner| diesel::select(diesel::dsl::exists(applied)).get_result(inner))?)
+}
+
+condition! {
+    /// Within the index of webhooks that wait for something.
+    IsWaiting = "inbox.due_at IS NOT NULL"
+}
+
+/// Takes the webhooks that are to be looked at again now; no other process does until `until`.
+pub fn claim_due(conn: &mut Conn, now: Timestamp, until: Timestamp, limit: i64) -> StoreResult<Vec<InboxRow>> {
+    let due = inbox::table.filter(IsWaiting).filter(inbox::due_at.le(now)).order(inbox::due_at).limit(limit);
+    let claimed: Vec<InboxRow> = for_update_skip_locked(due).get_results(conn)?;
+    let ids: Vec<&InboxId> = claimed.iter().map(|row| &row.inbox_id).collect();
+    if !ids.is_empty() {
+        diesel::update(inbox::table.filter(inbox::inbox_id.eq_any(ids))).set(inbox::due_at.eq(until)).execute(conn)?;
+    }
+    Ok(claimed)
+}
+
+/// Writes what has become of a webhook that waited.
+pub fn conclude(
+    conn: &mut Conn,
+    inbox_id: &InboxId,
+    verdict: &str,
+    detail: &str,
+    due_at: Option<Timestamp>,
+    tries: i32,
+) -> StoreResult<()> {
+    diesel::update(inbox::table.find(inbox_id))
+        .set((inbox::verdict.eq(verdict), inbox::detail.eq(detail), inbox::due_at.eq(due_at), inbox::tries.eq(tries)))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// The webhooks about one payment, in the order of their coming.

@@ -20,11 +20,13 @@ mod migrations;
 pub mod mock;
 mod page;
 pub mod payments;
+pub mod provider_accounts;
 mod reader;
 pub mod refunds;
 pub mod requests;
 pub mod schema;
 mod sql;
+pub mod subscriptions;
 pub mod webhook_endpoints;
 mod writer;
 
@@ -58,6 +60,9 @@ pub enum StoreError {
     /// An amount would not fit. Nothing was written.
     #[error("an amount does not fit")]
     Overflow,
+    /// A row that must be there is not.
+    #[error("a row is missing")]
+    Missing,
     /// Another process did the same at the same moment; the unit of work is run again.
     #[error("another process did the same at the same moment")]
     Raced,

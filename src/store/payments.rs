@@ -1,12 +1,14 @@
 //! Payments, the attempts to start them, and the receipts of their money.
 
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::page::Page;
-use super::schema::{attempts, payments, receipts};
-use super::sql::{condition, for_update, for_update_skip_locked, inside};
+use super::schema::{attempts, payments, receipts, reversals};
+use super::sql::{condition, for_update, for_update_skip_locked, inside, or_ignore};
 use super::{Conn, StoreResult};
-use crate::domain::ids::{AppId, AttemptId, PaymentId};
+use crate::domain::ids::{AccountId, AppId, AttemptId, PaymentId};
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
 use crate::domain::payments::{AttemptState, PaymentStatus};
@@ -56,7 +58,10 @@ struct Progress<'a> {
     paid_minor: i64,
     refunded_minor: i64,
     provider_ref: Option<&'a str>,
+    provider_checkout_url: Option<&'a str>,
+    instructions: Option<&'a str>,
     last_error: &'a str,
+    expires_at: Timestamp,
     poll_at: Option<Timestamp>,
     polls: i32,
     needs_attention: bool,
@@ -76,6 +81,10 @@ pub struct Attempt {
     pub error: Option<String>,
     pub created_at: Timestamp,
     pub answered_at: Option<Timestamp>,
+    /// The tenant's own account at the provider; the gateway's when absent.
+    pub account_id: Option<AccountId>,
+    /// What the provider was told to call it.
+    pub reference: String,
 }
 
 /// A row of `receipts`: money that came in once.
@@ -85,6 +94,17 @@ pub struct Receipt {
     pub payment_id: PaymentId,
     pub provider_transaction: String,
     pub amount_minor: i64,
+    pub created_at: Timestamp,
+}
+
+/// A row of `reversals`: money that was taken back once.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = reversals, treat_none_as_default_value = false)]
+pub struct Reversal {
+    pub payment_id: PaymentId,
+    pub provider_transaction: String,
+    pub amount_minor: i64,
+    pub reason: String,
     pub created_at: Timestamp,
 }
 
@@ -131,7 +151,10 @@ pub fn save(conn: &mut Conn, payment: &Payment) -> StoreResult<()> {
         paid_minor: payment.paid_minor,
         refunded_minor: payment.refunded_minor,
         provider_ref: payment.provider_ref.as_deref(),
+        provider_checkout_url: payment.provider_checkout_url.as_deref(),
+        instructions: payment.instructions.as_deref(),
         last_error: &payment.last_error,
+        expires_at: payment.expires_at,
         poll_at: payment.poll_at,
         polls: payment.polls,
         needs_attention: payment.needs_attention,
@@ -158,6 +181,72 @@ pub fn resolve_attempts(
         .filter(attempts::state.eq_any([AttemptState::Prepared, AttemptState::Unknown]));
     diesel::update(open).set((attempts::state.eq(state), attempts::answered_at.eq(now))).execute(conn)?;
     Ok(())
+}
+
+/// Adds an attempt to a payment that has others.
+pub fn insert_attempt(conn: &mut Conn, attempt: &Attempt) -> StoreResult<()> {
+    diesel::insert_into(attempts::table).values(attempt).execute(conn)?;
+    Ok(())
+}
+
+/// Writes how an attempt went.
+pub fn save_attempt(conn: &mut Conn, attempt: &Attempt) -> StoreResult<()> {
+    diesel::update(attempts::table.find(&attempt.attempt_id))
+        .set((
+            attempts::state.eq(attempt.state),
+            attempts::provider_ref.eq(&attempt.provider_ref),
+            attempts::error.eq(&attempt.error),
+            attempts::answered_at.eq(attempt.answered_at),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+condition! {
+    /// Within the index of attempts at real providers.
+    IsOnARail = "attempts.provider <> 'mock'"
+}
+condition! {
+    /// Within the index of attempts that a provider knows by a reference of ours.
+    HasReference = "attempts.reference <> ''"
+}
+
+/// The attempts that a provider knows by this id of its own.
+pub fn attempts_by_provider_ref(conn: &mut Conn, provider: &str, provider_ref: &str) -> StoreResult<Vec<Attempt>> {
+    let known = attempts::table
+        .filter(attempts::provider_ref.eq(provider_ref))
+        .filter(IsOnARail)
+        .filter(attempts::provider.eq(provider));
+    Ok(known.order(attempts::attempt_id).load(conn)?)
+}
+
+/// The attempt that was sent under this reference.
+pub fn attempts_by_reference(conn: &mut Conn, provider: &str, reference: &str) -> StoreResult<Vec<Attempt>> {
+    let sent = attempts::table
+        .filter(attempts::reference.eq(reference))
+        .filter(HasReference)
+        .filter(attempts::provider.eq(provider));
+    Ok(sent.order(attempts::attempt_id).load(conn)?)
+}
+
+/// The payments that were paid by a provider's transaction of this id.
+pub fn paid_by(conn: &mut Conn, transaction: &str) -> StoreResult<Vec<PaymentId>> {
+    let paid = receipts::table.filter(receipts::provider_transaction.eq(transaction));
+    Ok(paid.select(receipts::payment_id).load(conn)?)
+}
+
+/// Books money that was taken back; says whether that is new.
+pub fn insert_reversal(conn: &mut Conn, reversal: &Reversal) -> StoreResult<bool> {
+    let insert = or_ignore(diesel::insert_into(reversals::table).values(reversal));
+    Ok(insert.execute(conn)? > 0)
+}
+
+/// What was taken back of a payment, in minor units.
+pub fn reversed_minor(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<i64> {
+    Ok(reversals::table
+        .filter(reversals::payment_id.eq(payment_id))
+        .select(sql::<BigInt>("CAST(COALESCE(SUM(amount_minor), 0) AS BIGINT)"))
+        .first(conn)?)
 }
 
 /// The receipts of a payment.
@@ -228,5 +317,13 @@ pub fn due_for_poll(conn: &mut Conn, now: Timestamp, limit: i64) -> StoreResult<
 pub fn set_poll(conn: &mut Conn, payment_id: &PaymentId, poll_at: Option<Timestamp>, polls: i32) -> StoreResult<()> {
     let changes = (payments::poll_at.eq(poll_at), payments::polls.eq(polls));
     inside!(conn, |inner| diesel::update(payments::table.find(payment_id)).set(changes).execute(inner))?;
+    Ok(())
+}
+
+/// Sets when the providers of several payments are asked next, whatever is known by then.
+pub fn lease_polls(conn: &mut Conn, payment_ids: &[PaymentId], until: Timestamp) -> StoreResult<()> {
+    diesel::update(payments::table.filter(payments::payment_id.eq_any(payment_ids)))
+        .set(payments::poll_at.eq(until))
+        .execute(conn)?;
     Ok(())
 }

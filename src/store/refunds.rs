@@ -6,6 +6,7 @@ use diesel::sql_types::BigInt;
 
 use super::page::Page;
 use super::schema::refunds;
+use super::sql::{condition, for_update_skip_locked};
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, PaymentId, RefundId};
 use crate::domain::mode::Mode;
@@ -27,6 +28,10 @@ pub struct Refund {
     pub reason: Option<String>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// The provider's id of the receipt that is given back.
+    pub provider_transaction: Option<String>,
+    pub poll_at: Option<Timestamp>,
+    pub polls: i32,
 }
 
 /// Adds a refund.
@@ -45,6 +50,50 @@ pub fn finish(conn: &mut Conn, refund_id: &RefundId, status: &str, now: Timestam
     let open = refunds::table.find(refund_id).filter(refunds::status.eq("initiated"));
     let changed = diesel::update(open).set((refunds::status.eq(status), refunds::updated_at.eq(now))).execute(conn)?;
     Ok(changed > 0)
+}
+
+/// Writes how far a refund is.
+pub fn save(conn: &mut Conn, refund: &Refund) -> StoreResult<()> {
+    diesel::update(refunds::table.find(&refund.refund_id))
+        .set((
+            refunds::status.eq(&refund.status),
+            refunds::provider_ref.eq(&refund.provider_ref),
+            refunds::poll_at.eq(refund.poll_at),
+            refunds::polls.eq(refund.polls),
+            refunds::updated_at.eq(refund.updated_at),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Takes back a refund of which the provider was never told.
+pub fn delete(conn: &mut Conn, refund_id: &RefundId) -> StoreResult<()> {
+    diesel::delete(refunds::table.find(refund_id)).execute(conn)?;
+    Ok(())
+}
+
+/// The refunds of a payment, oldest first.
+pub fn of_payment(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<Refund>> {
+    Ok(refunds::table.filter(refunds::payment_id.eq(payment_id)).order(refunds::refund_id).load(conn)?)
+}
+
+condition! {
+    /// Within the index of refunds to ask about.
+    IsOpenAndPolled = "refunds.status = 'initiated' AND refunds.poll_at IS NOT NULL"
+}
+
+/// Takes the refunds whose provider is to be asked now; no other process asks until `until`.
+pub fn claim_due(conn: &mut Conn, now: Timestamp, until: Timestamp, limit: i64) -> StoreResult<Vec<Refund>> {
+    let due =
+        refunds::table.filter(IsOpenAndPolled).filter(refunds::poll_at.le(now)).order(refunds::poll_at).limit(limit);
+    let claimed: Vec<Refund> = for_update_skip_locked(due).get_results(conn)?;
+    let ids: Vec<&RefundId> = claimed.iter().map(|refund| &refund.refund_id).collect();
+    if !ids.is_empty() {
+        diesel::update(refunds::table.filter(refunds::refund_id.eq_any(ids)))
+            .set(refunds::poll_at.eq(until))
+            .execute(conn)?;
+    }
+    Ok(claimed)
 }
 
 /// What open refunds of a payment have reserved, in minor units.

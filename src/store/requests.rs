@@ -18,6 +18,9 @@ const KEPT: Duration = Duration::from_secs(24 * 3600);
 /// How long a signature stays spent; more than the ten minutes in which its timestamp can be accepted.
 const SIGNATURE_KEPT: Duration = Duration::from_secs(3600);
 
+/// The status of an answer that frees its key: the same body continues what was begun, another begins anew.
+pub const FREED: i32 = 503;
+
 /// What makes a signed POST the one it is. All digests cover the app's id.
 #[derive(Clone, Debug)]
 pub struct Claim {
@@ -169,7 +172,11 @@ pub fn look_up(conn: &mut Conn, claim: &Claim, now: Timestamp) -> StoreResult<Cl
         return Ok(Claimed::New);
     }
     if row.body_digest != claim.body {
-        return Ok(Claimed::OtherBody);
+        if row.status_code != Some(FREED) {
+            return Ok(Claimed::OtherBody);
+        }
+        diesel::delete(requests::table.find(row.request_id)).execute(conn)?;
+        return Ok(Claimed::New);
     }
     or_ignore(diesel::insert_into(requests::table).values((
         requests::signed_at.eq(claim.signed_at),
@@ -191,17 +198,43 @@ pub fn set_answer(conn: &mut Conn, request_id: i64, status_code: u16, answer: &s
     Ok(())
 }
 
+/// As [`set_answer`], for the request that made this claim.
+pub fn set_answer_of(conn: &mut Conn, claim: &Claim, status_code: u16, answer: &str) -> StoreResult<()> {
+    let row = requests::table
+        .filter(requests::signed_at.eq(claim.signed_at))
+        .filter(requests::signature.eq(claim.signature.as_slice()))
+        .select((requests::request_id, requests::replay_of));
+    let found: Option<(i64, Option<i64>)> = row.first(conn).optional()?;
+    match found {
+        // The request of a key may have gone on under a replay of it.
+        Some((request_id, original)) => set_answer(conn, original.unwrap_or(request_id), status_code, answer),
+        None => Ok(()),
+    }
+}
+
+/// Forgets a request of which nothing was done, with the replays that point at it.
+pub fn forget(conn: &mut Conn, claim: &Claim) -> StoreResult<()> {
+    let own = requests::table
+        .filter(requests::signed_at.eq(claim.signed_at))
+        .filter(requests::signature.eq(claim.signature.as_slice()));
+    diesel::delete(own).execute(conn)?;
+    if let Some(key) = &claim.idempotency_key {
+        diesel::delete(requests::table.filter(requests::idempotency_key.eq(key.as_slice()))).execute(conn)?;
+    }
+    Ok(())
+}
+
 /// Whether a request that cannot be done for another reason was asked for with other words before: then that is what
 /// its sender has to hear.
 pub fn contradicts(conn: &mut Conn, claim: &Claim) -> StoreResult<bool> {
     let Some(key) = &claim.idempotency_key else { return Ok(false) };
-    let digest: Option<Vec<u8>> = requests::table
+    let first: Option<(Vec<u8>, Option<i32>)> = requests::table
         .filter(requests::idempotency_key.eq(key.as_slice()))
         .filter(requests::replay_of.is_null())
-        .select(requests::body_digest)
+        .select((requests::body_digest, requests::status_code))
         .first(conn)
         .optional()?;
-    Ok(digest.is_some_and(|digest| digest != claim.body))
+    Ok(first.is_some_and(|(digest, status)| digest != claim.body && status != Some(FREED)))
 }
 
 /// Forgets up to `limit` of the oldest requests that no longer count; says how many.

@@ -96,6 +96,8 @@ diesel::table! {
         error -> Nullable<Text>,
         created_at -> BigInt,
         answered_at -> Nullable<BigInt>,
+        account_id -> Nullable<Text>,
+        reference -> Text,
     }
 }
 
@@ -121,6 +123,9 @@ diesel::table! {
         reason -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        provider_transaction -> Nullable<Text>,
+        poll_at -> Nullable<BigInt>,
+        polls -> Integer,
     }
 }
 
@@ -179,6 +184,10 @@ diesel::table! {
         headers -> Text,
         body -> Text,
         received_at -> BigInt,
+        account_id -> Nullable<Text>,
+        attempt_id -> Nullable<Text>,
+        due_at -> Nullable<BigInt>,
+        tries -> Integer,
     }
 }
 
@@ -198,6 +207,58 @@ diesel::table! {
         kind -> Text,
         body -> Text,
         due_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    reversals (payment_id, provider_transaction) {
+        payment_id -> Text,
+        provider_transaction -> Text,
+        amount_minor -> BigInt,
+        reason -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    provider_accounts (account_id) {
+        account_id -> Text,
+        tenant_id -> Text,
+        provider -> Text,
+        mode -> Text,
+        base_url -> Nullable<Text>,
+        credentials_sealed -> Text,
+        archived_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    subscriptions (subscription_id) {
+        subscription_id -> Text,
+        app_id -> Text,
+        payment_id -> Text,
+        mode -> Text,
+        provider -> Text,
+        account_id -> Nullable<Text>,
+        provider_ref -> Text,
+        external_user_id -> Text,
+        status -> Text,
+        current_period_end -> Nullable<BigInt>,
+        cancel_at_period_end -> Bool,
+        changed_at -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    renewals (subscription_id, provider_transaction) {
+        subscription_id -> Text,
+        provider_transaction -> Text,
+        amount_minor -> BigInt,
+        currency -> Text,
+        created_at -> BigInt,
     }
 }
 

@@ -78,7 +78,7 @@ pub async fn act(gateway: Data<Gateway>, payment_id: Path<String>, choice: Form<
 }
 
 /// The product's return URL with the payment's id and status appended to its query.
-fn return_url(payment: &Payment) -> String {
+pub(super) fn return_url(payment: &Payment) -> String {
     match Url::parse(&payment.return_url) {
         Ok(mut url) => {
             url.query_pairs_mut()

@@ -11,6 +11,7 @@ pub mod assets;
 pub mod checkout;
 pub mod docs;
 pub mod info;
+pub mod returning;
 
 /// Every page.
 pub fn pages(config: &mut ServiceConfig) {
@@ -24,7 +25,7 @@ pub fn pages(config: &mut ServiceConfig) {
 
 /// The pages of the mock provider, which are part of the API: a program may act at them too.
 pub fn documented_pages(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
-    config.service(checkout::page).service(checkout::act);
+    config.service(checkout::page).service(checkout::act).service(returning::page);
 }
 
 /// Nothing but our own stylesheet and forms. A form's redirect counts as the form's target in some browsers, and a

@@ -14,47 +14,62 @@ use crate::gateway::Gateway;
 
 mod deliver_events;
 
+/// Waits until a job may have something to do.
+type Woken = for<'a> fn(&'a Arc<Gateway>) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 type Run = fn(Arc<Gateway>) -> Pin<Box<dyn Future<Output = Outcome<usize>> + Send>>;
 
 /// Something that is done again and again.
 struct Job {
     name: &'static str,
     interval: Duration,
-    is_woken_by_the_mock: bool,
+    woken_by: Option<Woken>,
     run: Run,
 }
 
 /// Every job. Each says how much it did; while it did something, it is run again at once.
-const JOBS: [Job; 5] = [
+const JOBS: [Job; 7] = [
     Job {
         name: "look for changed apps and keys",
         interval: Duration::from_millis(500),
-        is_woken_by_the_mock: false,
+        woken_by: None,
         run: |gateway| Box::pin(async move { Ok(gateway.refresh_directory().await.map(|()| 0)?) }),
     },
     Job {
         name: "do what the mock is to do",
         interval: Duration::from_millis(250),
-        is_woken_by_the_mock: true,
+        woken_by: Some(|gateway| Box::pin(async move { gateway.mock_jobs_wanted().await })),
         run: |gateway| Box::pin(async move { gateway.run_mock_jobs().await }),
     },
     Job {
         name: "ask about quiet payments",
         interval: Duration::from_secs(1),
-        is_woken_by_the_mock: false,
+        woken_by: None,
         run: |gateway| Box::pin(async move { gateway.poll_due_payments().await }),
+    },
+    Job {
+        name: "ask whether webhooks are true",
+        interval: Duration::from_secs(1),
+        woken_by: Some(|gateway| Box::pin(async move { gateway.confirmations_wanted().await })),
+        run: |gateway| Box::pin(async move { gateway.confirm_webhooks().await }),
+    },
+    Job {
+        name: "ask about refunds",
+        interval: Duration::from_secs(1),
+        woken_by: None,
+        run: |gateway| Box::pin(async move { gateway.poll_due_refunds().await }),
     },
     Job {
         name: "forget what is old",
         interval: Duration::from_secs(30),
-        is_woken_by_the_mock: false,
+        woken_by: None,
         run: |gateway| Box::pin(async move { gateway.prune().await }),
     },
     Job {
         // Without it the samples of the histograms pile up until someone asks for the metrics.
         name: "sum up the metrics",
         interval: Duration::from_secs(5),
-        is_woken_by_the_mock: false,
+        woken_by: None,
         run: |_| {
             Box::pin(async {
                 crate::telemetry::metrics().run_upkeep();
@@ -102,9 +117,15 @@ async fn repeat(job: Job, gateway: Arc<Gateway>, mut stopping: watch::Receiver<b
         if did > 0 {
             continue;
         }
+        let woken = async {
+            match job.woken_by {
+                Some(woken_by) => woken_by(&gateway).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = tokio::time::sleep(job.interval) => {}
-            () = gateway.mock_jobs_wanted(), if job.is_woken_by_the_mock => {}
+            () = woken => {}
             _ = stopping.changed() => return,
         }
     }

@@ -252,12 +252,23 @@ fn migrations(backend: &str) -> (Vec<String>, String) {
     (names, sql)
 }
 
-/// The lines of each `CREATE TABLE`.
+/// The lines of each table, as later migrations leave it.
 fn tables(sql: &str) -> BTreeMap<String, Vec<String>> {
     let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut current: Option<String> = None;
     for line in sql.lines() {
-        if let Some(name) = line.strip_prefix("CREATE TABLE ") {
+        if let Some((table, column)) =
+            line.strip_prefix("ALTER TABLE ").and_then(|rest| rest.split_once(" ADD COLUMN "))
+        {
+            tables.get_mut(table).unwrap().push(column.trim_end_matches(';').to_owned());
+        } else if let Some((old, new)) =
+            line.strip_prefix("ALTER TABLE ").and_then(|rest| rest.split_once(" RENAME TO "))
+        {
+            let lines = tables.remove(old).unwrap();
+            tables.insert(new.trim_end_matches(';').to_owned(), lines);
+        } else if let Some(name) = line.strip_prefix("DROP TABLE ") {
+            tables.remove(name.trim_end_matches(';')).unwrap();
+        } else if let Some(name) = line.strip_prefix("CREATE TABLE ") {
             let name = name.trim_end_matches(" (").to_owned();
             tables.insert(name.clone(), Vec::new());
             current = Some(name);
@@ -278,6 +289,8 @@ fn words_after<'a>(sql: &'a str, marker: &str) -> Vec<&'a str> {
     let mut names: Vec<&str> =
         sql.split(marker).skip(1).map(|after| after.split([' ', '\n', ';']).next().unwrap()).collect();
     names.sort_unstable();
+    // A table that is built anew names its parts again.
+    names.dedup();
     names
 }
 

@@ -1,0 +1,22 @@
+//! Where a provider sends the buyer afterwards: the payment is looked up there and then, and the buyer goes on to the
+//! product with what it has come to.
+
+use actix_web::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
+use actix_web::web::{Data, Path};
+use actix_web::{HttpResponse, get};
+
+use super::checkout::return_url;
+use crate::gateway::Gateway;
+use crate::problem::Answered;
+
+/// Takes the buyer back. Which payment is looked up is said by the path alone, never by what the provider appends.
+#[utoipa::path(tag = "Buyers", params(("payment_id" = String, Path)), responses((status = 303, description = "On to `return_url` with `payment_id` and `status`"), (status = 404)))]
+#[get("/return/{payment_id}")]
+pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>) -> Answered {
+    let payment = gateway.return_from_provider(&payment_id).await?;
+    Ok(HttpResponse::SeeOther()
+        .insert_header((LOCATION, return_url(&payment)))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .finish())
+}
