@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::error::{Code, Fault};
 use crate::gateway::{Gateway, OpenError};
 use crate::problem::{Answered, Problem, finish};
+use crate::web::status_stream::OpenStreams;
 use crate::work::Work;
 use crate::{api, telemetry, web as web_pages};
 
@@ -68,6 +69,7 @@ pub struct Server {
     pub gateway: Arc<Gateway>,
     handle: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
+    streams: Data<OpenStreams>,
     work: Option<Work>,
 }
 
@@ -98,6 +100,8 @@ pub async fn start_on(listener: TcpListener, mut settings: Settings, options: Op
     let gateway = Gateway::open(settings, options.clock).await?;
     let data = Data::from(Arc::clone(&gateway));
     let extra_routes = options.extra_routes;
+    let streams = Data::new(OpenStreams::default());
+    let shared_streams = streams.clone();
     let server = HttpServer::new(move || {
         let (app, document) = App::new()
             .configure(web_pages::pages)
@@ -107,6 +111,7 @@ pub async fn start_on(listener: TcpListener, mut settings: Settings, options: Op
             .configure(web_pages::documented_pages)
             .split_for_parts();
         app.app_data(data.clone())
+            .app_data(shared_streams.clone())
             .app_data(Data::new(document))
             .app_data(web::FormConfig::default().limit(4096).error_handler(|_, _| {
                 Problem(Fault::invalid("body", "must be a form with outcome=succeed, fail or cancel")).into()
@@ -125,7 +130,7 @@ pub async fn start_on(listener: TcpListener, mut settings: Settings, options: Op
     let handle = server.handle();
     let serving = tokio::spawn(server);
     let work = options.with_work.then(|| Work::start(&gateway));
-    Ok(Server { address, gateway, handle, serving, work })
+    Ok(Server { address, gateway, handle, serving, streams, work })
 }
 
 impl Server {
@@ -142,6 +147,7 @@ impl Server {
                 work.stop().await;
             }
         };
+        self.streams.close();
         tokio::join!(self.handle.stop(true), work);
         let _ = self.serving.await;
         if let Err(fault) = self.gateway.hand_back_deliveries().await {

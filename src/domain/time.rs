@@ -77,6 +77,13 @@ impl Timestamp {
         format!("{moment:.3}")
     }
 
+    /// What a clock on the wall shows at this moment, `hours_east` of UTC.
+    #[must_use]
+    pub fn wall_clock(self, hours_east: i8) -> jiff::civil::DateTime {
+        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        jiff::tz::Offset::constant(hours_east).to_datetime(moment)
+    }
+
     /// The moment that an RFC 3339 text names.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
@@ -123,6 +130,12 @@ mod tests {
         assert_eq!(moment.to_rfc3339(), "2025-10-09T08:53:20.123Z");
         assert_eq!(Timestamp::parse_rfc3339("2025-10-09T08:53:20.123456Z"), Some(moment));
         assert_eq!(Timestamp::parse_rfc3339("yesterday"), None);
+    }
+
+    #[test]
+    fn the_clock_on_the_wall_is_ahead_in_the_east() {
+        let late = Timestamp::parse_rfc3339("2026-12-31T17:05:00Z").unwrap();
+        assert_eq!(late.wall_clock(7).to_string(), "2027-01-01T00:05:00");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::store::{Lane, Store, StoreError, StoreResult};
 
 mod apps;
 mod confirming;
+mod checkout;
 mod deliveries;
 mod directory;
 mod events;

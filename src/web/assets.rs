@@ -11,3 +11,12 @@ pub async fn stylesheet() -> HttpResponse {
         .content_type("text/css; charset=utf-8")
         .body(include_str!("static/switchyard.css"))
 }
+
+/// The script of the page of a payment.
+#[get("/static/checkout.js")]
+pub async fn checkout_script() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .content_type("text/javascript; charset=utf-8")
+        .body(include_str!("static/checkout.js"))
+}

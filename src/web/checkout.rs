@@ -1,108 +1,179 @@
-//! The mock provider's checkout page: what a buyer would see at a provider, with the outcome left to choose.
+//! The page of a payment that its buyer makes by a virtual account or a QRIS code: what to pay where until when, in
+//! Indonesian and English, and what has become of it. It works without its script, which keeps it up to date.
 
-use actix_web::http::header::LOCATION;
-use actix_web::web::{Data, Form, Path};
-use actix_web::{HttpResponse, get, post};
+use actix_web::http::header::ACCEPT_LANGUAGE;
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, get};
 use askama::Template;
-use serde::Deserialize;
-use url::Url;
+use qrcode::{Color, QrCode};
 
-use super::page as render;
-use crate::domain::drafts::MockOutcome;
+use super::bank_guides::{Guide, bank_title, guides};
+use super::checkout_words::Words;
+use super::{back_to_shop, page_under};
 use crate::domain::mode::Mode;
 use crate::domain::money::format_amount;
-use crate::domain::payments::PaymentStatus;
-use crate::error::Fault;
-use crate::gateway::{Gateway, Payment, provider_title};
+use crate::domain::payments::{Instructions, PaymentStatus};
+use crate::error::{Code, Fault};
+use crate::gateway::{Gateway, Payment};
 use crate::problem::Answered;
+
+/// As for every page, with our own script, which asks only us. The page has no form.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; \
+                      form-action 'none'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Rows and columns of white that a scanner wants around a code.
+const QUIET_ZONE: usize = 4;
 
 #[derive(Template)]
 #[template(path = "checkout.html")]
 struct CheckoutPage<'a> {
+    first: &'static Words,
+    second: &'static Words,
     amount: String,
-    currency: &'static str,
-    method: String,
-    mode: &'static str,
-    is_live: bool,
-    fallback_title: Option<&'static str>,
-    fallback_reason: &'a str,
+    is_sandbox: bool,
     description: &'a str,
     invoice_number: &'a str,
     payment_id: &'a str,
-    status: &'static str,
-    is_open: bool,
-    return_url: String,
+    title: String,
+    way: Way,
+    guides: Vec<(&'static Words, Vec<Guide>)>,
+    expires_at: String,
+    expires: (String, String),
+    expires_ms: u64,
+    now_ms: u64,
+    now_is: &'static str,
+    states: Vec<State>,
 }
 
-/// What the buyer chose.
-#[derive(Deserialize, utoipa::ToSchema)]
-pub(crate) struct Choice {
-    /// `succeed`, `fail` or `cancel`.
-    outcome: String,
+/// How the buyer pays.
+enum Way {
+    /// To this number, in groups of four.
+    Number(Vec<String>),
+    /// By this code: the length of its side and the path of its dark modules.
+    Code(usize, String),
 }
 
-/// The mock provider's checkout page.
-#[utoipa::path(tag = "Mock provider", params(("payment_id" = String, Path)), responses((status = 200, description = "A page"), (status = 404)))]
-#[get("/mock/checkout/{payment_id}")]
-pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>) -> Answered {
-    let payment = gateway.mock_payment(&payment_id).await?;
-    render(&CheckoutPage {
-        amount: format_amount(payment.amount_minor, payment.currency),
-        currency: payment.currency.code(),
-        method: method_title(&payment.method),
-        mode: payment.mode.as_str(),
-        is_live: payment.mode == Mode::Live,
-        fallback_title: payment.fallback_wanted.as_deref().and_then(provider_title),
-        fallback_reason: payment.fallback_reason.as_deref().unwrap_or_default(),
-        description: payment.description.as_deref().unwrap_or_default(),
-        invoice_number: &payment.invoice_number,
-        payment_id: payment.payment_id.as_str(),
-        status: payment.status.as_str(),
-        is_open: payment.status == PaymentStatus::Initiated,
-        return_url: return_url(&payment),
-    })
+/// Something that can be so while the page is open. The script shows the one that is.
+struct State {
+    name: &'static str,
+    first: [&'static str; 2],
+    second: [&'static str; 2],
+    back: String,
+    is_over: bool,
 }
 
-/// Ends a payment at the mock as the buyer chose, and sends the buyer back to the product.
-#[utoipa::path(tag = "Mock provider", params(("payment_id" = String, Path)), request_body(content = Choice, content_type = "application/x-www-form-urlencoded"), responses((status = 303, description = "Back to `return_url`"), (status = 404), (status = 422)))]
-#[post("/mock/checkout/{payment_id}")]
-pub async fn act(gateway: Data<Gateway>, payment_id: Path<String>, choice: Form<Choice>) -> Answered {
-    let outcome = match choice.outcome.as_str() {
-        "succeed" => MockOutcome::Succeed,
-        "fail" => MockOutcome::Fail,
-        "cancel" => MockOutcome::Cancel,
-        _ => return Err(Fault::invalid("outcome", "must be succeed, fail or cancel").into()),
-    };
-    let payment = gateway.act_at_mock_checkout(&payment_id, outcome).await?;
-    Ok(HttpResponse::SeeOther().insert_header((LOCATION, return_url(&payment))).finish())
-}
-
-/// The product's return URL with the payment's id and status appended to its query.
-pub(super) fn return_url(payment: &Payment) -> String {
-    match Url::parse(&payment.return_url) {
-        Ok(mut url) => {
-            url.query_pairs_mut()
-                .append_pair("payment_id", payment.payment_id.as_str())
-                .append_pair("status", payment.status.as_str());
-            url.into()
+/// The page on which a buyer learns how to pay, and that it worked.
+#[utoipa::path(tag = "Checkout", params(("payment_id" = String, Path)), responses((status = 200, description = "A page"), (status = 404)))]
+#[get("/checkout/{payment_id}")]
+pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>, request: HttpRequest) -> Answered {
+    let payment = gateway.checkout_payment(&payment_id).await?;
+    let json = payment.instructions.as_deref().unwrap_or_default();
+    let instructions: Instructions = serde_json::from_str(json).map_err(|error| unreadable(&payment, &error))?;
+    let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    let [first, second] = Words::in_order(accepted);
+    let languages = [first, second];
+    let (title, way, guides, expires) = match instructions {
+        Instructions::VirtualAccount { bank, number, expires_at } => {
+            let title = format!("{} virtual account", bank_title(&bank));
+            let guides = languages.map(|words| (words, guides(&bank, &number, words)));
+            (title, Way::Number(groups_of_four(&number)), guides, expires_at)
         }
-        Err(_) => payment.return_url.clone(),
-    }
+        Instructions::Qris { qr_content, expires_at } => {
+            let (side, path) = code(&qr_content).map_err(|error| unreadable(&payment, &error))?;
+            let guides = languages.map(|words| (words, words.qris_guides()));
+            ("QRIS".to_owned(), Way::Code(side, path), guides, expires_at)
+        }
+    };
+    let now = gateway.now();
+    let now_is = match payment.status {
+        PaymentStatus::Initiated if expires <= now => "expired",
+        status => status.as_str(),
+    };
+    page_under(
+        POLICY,
+        &CheckoutPage {
+            first,
+            second,
+            amount: first.amount(&format_amount(payment.amount_minor, payment.currency), payment.currency),
+            is_sandbox: payment.mode == Mode::Sandbox,
+            description: payment.description.as_deref().unwrap_or_default(),
+            invoice_number: &payment.invoice_number,
+            payment_id: payment.payment_id.as_str(),
+            title,
+            way,
+            guides: guides.into(),
+            expires_at: expires.to_rfc3339(),
+            expires: (first.moment(expires), second.moment(expires)),
+            expires_ms: expires.unix_millis(),
+            now_ms: now.unix_millis(),
+            now_is,
+            states: states(&payment, languages),
+        },
+    )
 }
 
-/// A method as buyers know it.
-fn method_title(method: &str) -> String {
-    match method {
-        "qris" => "QRIS".to_owned(),
-        "polar" => "Card, through Polar".to_owned(),
-        "paypal" => "PayPal".to_owned(),
-        _ => match method.strip_prefix("va_") {
-            Some(bank @ ("bca" | "bni" | "bri")) => format!("{} virtual account", bank.to_uppercase()),
-            Some(bank) => {
-                let (first, rest) = bank.split_at(1);
-                format!("{}{rest} virtual account", first.to_uppercase())
+fn unreadable(payment: &Payment, error: &dyn std::fmt::Display) -> Fault {
+    tracing::error!(%error, payment = %payment.payment_id, "a payment's instructions cannot be shown");
+    Fault::new(Code::InternalError, "internal error")
+}
+
+fn states(payment: &Payment, [first, second]: [&'static Words; 2]) -> Vec<State> {
+    let state = |name, status: PaymentStatus, texts: fn(&'static Words) -> [&'static str; 2]| State {
+        name,
+        first: texts(first),
+        second: texts(second),
+        back: back_to_shop(payment, status),
+        is_over: status != PaymentStatus::Initiated,
+    };
+    vec![
+        state("initiated", PaymentStatus::Initiated, |words| words.waiting),
+        state("expired", PaymentStatus::Initiated, |words| words.expired),
+        state("succeeded", PaymentStatus::Succeeded, |words| words.succeeded),
+        state("failed", PaymentStatus::Failed, |words| words.failed),
+        state("canceled", PaymentStatus::Canceled, |words| words.canceled),
+    ]
+}
+
+/// A long number as people read it aloud.
+fn groups_of_four(number: &str) -> Vec<String> {
+    number.chars().collect::<Vec<char>>().chunks(4).map(|group| group.iter().collect()).collect()
+}
+
+/// A QR code as the side of its square, in modules, and the path of an SVG with its dark ones, run by run.
+fn code(content: &str) -> Result<(usize, String), qrcode::types::QrError> {
+    use std::fmt::Write as _;
+    let code = QrCode::new(content)?;
+    let width = code.width();
+    let mut path = String::new();
+    for (y, row) in code.to_colors().chunks(width).enumerate() {
+        let mut x = 0;
+        for run in row.chunk_by(|left, right| left == right) {
+            if run.first() == Some(&Color::Dark) {
+                let (left, top, length) = (x + QUIET_ZONE, y + QUIET_ZONE, run.len());
+                // Writing to a string cannot fail.
+                let _ = write!(path, "M{left} {top}h{length}v1h-{length}z");
             }
-            None => method.to_owned(),
-        },
+            x += run.len();
+        }
+    }
+    Ok((width + 2 * QUIET_ZONE, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_grouped_from_its_beginning_and_keeps_every_digit() {
+        assert_eq!(groups_of_four("900000011030014101"), ["9000", "0001", "1030", "0141", "01"]);
+        assert_eq!(groups_of_four(""), [""; 0]);
+    }
+
+    #[test]
+    fn a_code_that_is_too_long_is_an_error_and_not_a_panic() {
+        assert!(code(&"0".repeat(8000)).is_err());
+        let (side, path) = code("00020101").unwrap();
+        assert_eq!(side, 21 + 2 * QUIET_ZONE);
+        assert!(path.starts_with("M4 4h7v1h-7z"), "the finder in the corner: {path}");
     }
 }

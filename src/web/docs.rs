@@ -88,8 +88,8 @@ fn groups(document: &Value) -> Vec<Group> {
             }
         }
     }
-    const ORDER: [&str; 7] =
-        ["Payments", "Refunds", "Customers", "Events", "Mock provider", "Webhooks in", "Operators"];
+    const ORDER: [&str; 8] =
+        ["Payments", "Refunds", "Customers", "Events", "Checkout", "Mock provider", "Webhooks in", "Operators"];
     groups.sort_by_key(|group| ORDER.iter().position(|tag| *tag == group.tag));
     groups
 }

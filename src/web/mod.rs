@@ -1,17 +1,25 @@
-//! The door for people: pages from templates, one stylesheet, no script. Nothing is loaded from elsewhere.
+//! The door for people: pages from templates and one stylesheet. Only the page of a payment has a script, and works
+//! without it. Nothing is loaded from elsewhere.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::ServiceConfig;
 use askama::Template;
+use url::Url;
 
+use crate::domain::payments::PaymentStatus;
 use crate::error::{Code, Fault};
+use crate::gateway::Payment;
 
 pub mod assets;
+mod bank_guides;
 pub mod checkout;
+mod checkout_words;
 pub mod docs;
 pub mod info;
+pub mod mock_checkout;
 pub mod returning;
+pub mod status_stream;
 
 /// Every page.
 pub fn pages(config: &mut ServiceConfig) {
@@ -20,12 +28,19 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(docs::reference)
         .service(docs::errors)
         .service(info::page)
-        .service(assets::stylesheet);
+        .service(assets::stylesheet)
+        .service(assets::checkout_script);
 }
 
-/// The pages of the mock provider, which are part of the API: a program may act at them too.
+/// The pages of a payment, which are part of the API: a program may act at them too.
 pub fn documented_pages(config: &mut utoipa_actix_web::service_config::ServiceConfig<'_>) {
-    config.service(checkout::page).service(checkout::act).service(returning::page);
+    config
+        .service(checkout::page)
+        .service(status_stream::current)
+        .service(status_stream::events)
+        .service(mock_checkout::page)
+        .service(mock_checkout::act)
+        .service(returning::page);
 }
 
 /// Nothing but our own stylesheet and forms. A form's redirect counts as the form's target in some browsers, and a
@@ -38,15 +53,33 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:
 /// # Errors
 /// When the template cannot be rendered.
 pub fn page(template: &impl Template) -> Result<HttpResponse, crate::problem::Problem> {
+    page_under(POLICY, template)
+}
+
+/// A rendered page with a content security policy of its own.
+fn page_under(policy: &'static str, template: &impl Template) -> Result<HttpResponse, crate::problem::Problem> {
     let html = template.render().map_err(|error| {
         tracing::error!(%error, "a page could not be rendered");
         Fault::new(Code::InternalError, "internal error")
     })?;
     Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CONTENT_SECURITY_POLICY, policy))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((REFERRER_POLICY, "no-referrer"))
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type("text/html; charset=utf-8")
         .body(html))
+}
+
+/// The product's return URL with the payment's id and its status appended to its query.
+fn back_to_shop(payment: &Payment, status: PaymentStatus) -> String {
+    match Url::parse(&payment.return_url) {
+        Ok(mut url) => {
+            url.query_pairs_mut()
+                .append_pair("payment_id", payment.payment_id.as_str())
+                .append_pair("status", status.as_str());
+            url.into()
+        }
+        Err(_) => payment.return_url.clone(),
+    }
 }

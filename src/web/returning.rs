@@ -5,7 +5,7 @@ use actix_web::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpResponse, get};
 
-use super::checkout::return_url;
+use super::back_to_shop;
 use crate::gateway::Gateway;
 use crate::problem::Answered;
 
@@ -15,7 +15,7 @@ use crate::problem::Answered;
 pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>) -> Answered {
     let payment = gateway.return_from_provider(&payment_id).await?;
     Ok(HttpResponse::SeeOther()
-        .insert_header((LOCATION, return_url(&payment)))
+        .insert_header((LOCATION, back_to_shop(&payment, payment.status)))
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((REFERRER_POLICY, "no-referrer"))
         .finish())

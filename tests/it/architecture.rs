@@ -205,7 +205,7 @@ fn a_provider_is_named_only_in_its_driver() {
     };
     assert!(names_provider(r#"let a = "x"; let b = "of Nicepay";"#));
     assert!(!names_provider(r#"let polar = "x";"#));
-    assert_eq!(lines_outside(&["psp/", "web/checkout.rs"], names_provider), NONE);
+    assert_eq!(lines_outside(&["psp/", "web/mock_checkout.rs"], names_provider), NONE);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod apps_cli;
 mod architecture;
 mod bad_input;
 mod browser;
+mod checkout;
 mod crash;
 mod deliveries;
 mod idempotency;
