@@ -16,6 +16,7 @@ mod deliveries;
 mod idempotency;
 mod mock_provider;
 mod payments;
+mod psp_fixtures;
 mod readme;
 mod signed_requests;
 mod store;
