@@ -72,6 +72,12 @@ impl Request {
         Self { method: reqwest::Method::POST, url, headers: Vec::new(), body: Some(("application/json", body)) }
     }
 
+    /// A DELETE with a body of JSON, byte for byte as it is given here: it may have been signed.
+    #[must_use]
+    pub fn delete_json(url: String, body: String) -> Self {
+        Self { method: reqwest::Method::DELETE, url, headers: Vec::new(), body: Some(("application/json", body)) }
+    }
+
     /// With a body of this content type.
     #[must_use]
     pub fn body(mut self, content_type: &'static str, body: String) -> Self {
