@@ -78,6 +78,18 @@ impl Request {
         Self { method: reqwest::Method::DELETE, url, headers: Vec::new(), body: Some(("application/json", body)) }
     }
 
+    /// A PATCH of JSON.
+    #[must_use]
+    pub fn patch_json(url: String, body: String) -> Self {
+        Self::new(reqwest::Method::PATCH, url).body("application/json", body)
+    }
+
+    /// A DELETE, without a body.
+    #[must_use]
+    pub fn delete(url: String) -> Self {
+        Self::new(reqwest::Method::DELETE, url)
+    }
+
     /// With a body of this content type.
     #[must_use]
     pub fn body(mut self, content_type: &'static str, body: String) -> Self {
