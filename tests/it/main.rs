@@ -17,6 +17,7 @@ mod idempotency;
 mod mock_provider;
 mod payments;
 mod psp_fixtures;
+mod polar_driver;
 mod readme;
 mod signed_requests;
 mod store;
