@@ -13,8 +13,8 @@ use crate::error::Outcome;
 use crate::store::{Lane, Store, StoreError, StoreResult};
 
 mod apps;
-mod confirming;
 mod checkout;
+mod confirming;
 mod deliveries;
 mod directory;
 mod events;

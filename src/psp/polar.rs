@@ -100,8 +100,7 @@ pub const DRIVER: Driver = Driver {
                       checkouts:write, orders:read, refunds:read, refunds:write, subscriptions:read and \
                       subscriptions:write: Polar's dashboard, organization settings",
             is_well_formed: |text| {
-                text.strip_prefix("polar_oat_")
-                    .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| is_token_byte(byte)))
+                text.strip_prefix("polar_oat_").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(is_token_byte))
             },
         },
         Credential {

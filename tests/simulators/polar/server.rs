@@ -390,7 +390,7 @@ fn create_refund(shared: &Shared, books: &mut Books, body: &Value) -> Reply {
     if !body["order_id"].as_str().is_some_and(objects::is_uuid) {
         faults.add("uuid_parsing", &["body", "order_id"], "Input should be a valid UUID", &body["order_id"]);
     }
-    if !body["amount"].as_i64().is_some_and(|amount| amount > 0) {
+    if body["amount"].as_i64().is_none_or(|amount| amount <= 0) {
         faults.add("greater_than", &["body", "amount"], "Input should be greater than 0", &body["amount"]);
     }
     if !body["reason"].as_str().is_some_and(|reason| REASONS.contains(&reason)) {
