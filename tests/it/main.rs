@@ -13,6 +13,7 @@ mod browser;
 mod checkout;
 mod crash;
 mod deliveries;
+mod fault_proxy;
 mod idempotency;
 mod mock_provider;
 mod payments;

@@ -7,3 +7,4 @@ pub mod nicepay;
 pub mod paypal;
 #[path = "polar.rs"]
 pub mod polar;
+pub mod proxy;
