@@ -216,18 +216,24 @@ async fn the_stream_tells_the_status_at_once_and_when_it_changes_and_then_ends()
     assert_eq!(stream.chunk().await.unwrap(), None);
 }
 
+async fn as_many_streams_as_there_can_be(url: &str) -> Vec<reqwest::Response> {
+    let client = reqwest::Client::new();
+    let mut open = Vec::new();
+    for _ in 0..256 {
+        let mut stream = client.get(url).send().await.unwrap();
+        assert!(stream.chunk().await.unwrap().is_some());
+        open.push(stream);
+    }
+    open
+}
+
 #[tokio::test]
 async fn too_many_streams_are_turned_away_and_a_stop_waits_for_none() {
     let gateway = TestGateway::spawn().await;
     let product = gateway.product(Mode::Sandbox).await;
     let payment = with_account(&gateway, &product).await;
     let url = gateway.url(&format!("{}/events", payment.path));
-    let mut open = Vec::new();
-    for _ in 0..256 {
-        let mut stream = reqwest::get(&url).await.unwrap();
-        assert!(stream.chunk().await.unwrap().is_some());
-        open.push(stream);
-    }
+    let _open = as_many_streams_as_there_can_be(&url).await;
     let refused = Answer::of(reqwest::get(&url).await.unwrap()).await.expect_error(503, "ServiceUnavailable");
     assert_eq!(refused.header("retry-after"), Some("5"));
     gateway.fetch(&format!("{}/status", payment.path)).await.expect_status(200);
@@ -317,12 +323,7 @@ async fn a_page_that_gets_no_stream_asks_now_and_then() {
     let payment = with_account(&gateway, &product).await;
     let browser = Browser::on_a_phone(true).await;
     let url = gateway.url(&format!("{}/events", payment.path));
-    let mut open = Vec::new();
-    for _ in 0..256 {
-        let mut stream = reqwest::get(&url).await.unwrap();
-        assert!(stream.chunk().await.unwrap().is_some());
-        open.push(stream);
-    }
+    let _open = as_many_streams_as_there_can_be(&url).await;
     browser.open(&gateway.url(&payment.path)).await;
     eventually("the clock", || async { text(&browser, ".left").await.starts_with("23:59:") }).await;
     payment.ends(&gateway, "failed");
@@ -340,6 +341,9 @@ async fn without_javascript_the_page_says_the_same_and_offers_to_reload() {
     for expected in ["Rp 50,000", "Waiting for your payment", "Pay before", "WIB", "Reload to see how it stands"] {
         assert!(page.contains(expected), "no {expected} in {page}");
     }
+    let button =
+        "const box = document.querySelector('noscript a').getBoundingClientRect(); return [box.left, box.right]";
+    assert_eq!(browser.evaluate(button).await, json!([37, 353]), "in line with the rest");
     for absent in ["Time left", "Copy number"] {
         assert!(!page.contains(absent), "{absent} does nothing without a script");
     }
