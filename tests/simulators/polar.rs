@@ -3,7 +3,6 @@
 //! `webhooks`. Shapes, names and orders of events are Polar's of API version 2026-10; money, cards and tax are played.
 //!
 //! A `reference` of the verbs is a checkout's id, or the `payment_id` in its metadata.
-#![allow(dead_code, reason = "each test binary and program uses some of the verbs")]
 
 use std::collections::VecDeque;
 use std::net::TcpListener;
@@ -116,6 +115,8 @@ struct Books {
     webhook_faults: VecDeque<WebhookFault>,
     /// Events that happened and are not on their way yet.
     outbox: Vec<(String, Value)>,
+    /// What is on its way, in the order in which it happened.
+    line: VecDeque<webhooks::Batch>,
     deliveries: Vec<Delivery>,
     endpoint: Option<Value>,
 }
@@ -125,6 +126,8 @@ pub(crate) struct Shared {
     options: Options,
     books: Mutex<Books>,
     under_way: AtomicUsize,
+    /// Held while events are tried for the first time.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// A Polar of the test's own.
@@ -148,7 +151,13 @@ impl PolarSimulator {
             objects::product(RECURRING_PRODUCT, "Pro plan", Some("month"), &[("usd", 2_000), ("eur", 1_800)]),
         ];
         let books = Mutex::new(Books { products, endpoint, ..Books::default() });
-        let shared = Data::new(Shared { url: url.clone(), options, books, under_way: AtomicUsize::new(0) });
+        let shared = Data::new(Shared {
+            url: url.clone(),
+            options,
+            books,
+            under_way: AtomicUsize::new(0),
+            turn: tokio::sync::Mutex::default(),
+        });
         let for_app = shared.clone();
         let server = HttpServer::new(move || {
             App::new()

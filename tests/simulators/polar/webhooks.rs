@@ -102,20 +102,44 @@ pub fn send(shared: &Data<Shared>) {
         Some(WebhookFault::BadlySigned) => b"another key altogether".to_vec(),
         _ => shared.options.scheme.key(),
     };
-    let wait = if let Some(WebhookFault::Late(wait)) = fault { wait } else { Duration::ZERO };
     shared.under_way.fetch_add(events.len(), Ordering::SeqCst);
+    let batch = Batch { url, key, events };
     let shared = shared.clone();
+    if let Some(WebhookFault::Late(wait)) = fault {
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            deliver(&shared, batch).await;
+        });
+        return;
+    }
+    // Whichever task comes first takes what happened first.
+    shared.books.lock().unwrap().line.push_back(batch);
     tokio::spawn(async move {
-        tokio::time::sleep(wait).await;
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        for event in events {
-            if attempt(&shared, &client, &url, &key, &event).await {
-                shared.under_way.fetch_sub(1, Ordering::SeqCst);
-            } else {
-                tokio::spawn(retry(shared.clone(), client.clone(), url.clone(), key.clone(), event));
-            }
+        let _turn = shared.turn.lock().await;
+        let batch = shared.books.lock().unwrap().line.pop_front();
+        if let Some(batch) = batch {
+            deliver(&shared, batch).await;
         }
     });
+}
+
+/// Events that go out one after another.
+pub struct Batch {
+    url: String,
+    key: Vec<u8>,
+    events: Vec<Event>,
+}
+
+/// Tries each once, in order. What fails is tried again beside the others.
+async fn deliver(shared: &Data<Shared>, batch: Batch) {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    for event in batch.events {
+        if attempt(shared, &client, &batch.url, &batch.key, &event).await {
+            shared.under_way.fetch_sub(1, Ordering::SeqCst);
+        } else {
+            tokio::spawn(retry(shared.clone(), client.clone(), batch.url.clone(), batch.key.clone(), event));
+        }
+    }
 }
 
 fn event(kind: String, mut data: Value, fault: Option<WebhookFault>) -> Event {
