@@ -622,3 +622,45 @@ async fn a_buyer_pays_on_the_page() {
     assert_eq!(client.post(format!("{page}/pay")).send().await.unwrap().status(), 410);
     assert_eq!(case.polar.charges(), 1);
 }
+
+#[tokio::test]
+async fn webhooks_come_twice_late_in_any_order_or_never() {
+    let (case, receiver) = hooked(Scheme::Standard).await;
+    let product = case.polar.add_product("Team plan", Some("month"), &[("usd", 2_900)]);
+    let ask = || Ask { product: product.clone(), ..Ask::one_time(2_900, "USD") };
+    case.polar.fault_next_webhooks(WebhookFault::Never);
+    let checkout = case.start(ask()).await.unwrap().provider_ref;
+    case.polar.settled().await;
+    assert!(receiver.received().is_empty());
+    case.polar.fault_next_webhooks(WebhookFault::Late(Duration::from_millis(100)));
+    case.polar.confirm(&checkout);
+    assert!(receiver.received().is_empty());
+    case.polar.settled().await;
+    assert_eq!(receiver.received().len(), 2);
+    case.polar.fault_next_webhooks(WebhookFault::OutOfOrder);
+    case.polar.pay(&checkout);
+    case.polar.settled().await;
+    let second = Receiver::start().await;
+    case.polar.send_webhooks_to(&second.url);
+    case.polar.fault_next_webhooks(WebhookFault::Duplicated);
+    case.polar.renew(&case.polar.subscription_of(&checkout).unwrap());
+    let news = read_all(&case, &receiver).await;
+    assert_eq!(kinds(&news)[2..4], ["checkout.updated", "order.paid"], "the last comes first");
+    let renewal = read_all(&case, &second).await;
+    let paid: Vec<&News> = renewal.iter().filter(|news| news.kind == "order.paid").collect();
+    assert_eq!(paid.len(), 2);
+    assert_eq!(paid[0], paid[1], "a repetition is the same news under the same id");
+    let sent = case.polar.deliveries();
+    assert!(sent.iter().any(|delivery| delivery.kind == "subscription.cycled" && delivery.body.contains("Team plan")));
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_waited_for_and_a_dead_host_was_sent_nothing() {
+    let case = Case::new().await;
+    case.polar.fault_next(Fault::Slow(SHORT / 4));
+    case.start(Ask::one_time(2_900, "USD")).await.unwrap();
+    case.polar.stop().await;
+    let fresh = connect(&case.polar.url, ACCESS_TOKEN, &case.polar.webhook_secret);
+    let failure = fresh.check(case.now).await.unwrap_err();
+    assert_eq!(failure, Failure::NotSent { class: "connect", retry_after: None });
+}
