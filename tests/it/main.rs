@@ -19,6 +19,7 @@ mod mock_provider;
 mod payments;
 mod polar_driver;
 mod psp_fixtures;
+mod paypal_driver;
 mod readme;
 mod signed_requests;
 mod store;
