@@ -44,15 +44,15 @@ const API_VERSION: &str = "2026-10";
 const MOST_UNITS: i64 = 99_999_999;
 
 /// Assumed: a checkout's own prices must have one in the organisation's default currency beside the one that is
-/// charged. Which currency that is cannot be asked with a checkout's token, but a product must have a price in it as
-/// well, so every currency of the product is given. Nobody is charged in those: the checkout's currency is set.
+/// charged, as a product must. The product was read already and the organisation would be one more call with a scope of
+/// its own, so every currency of the product is given. Nobody is charged in those: the checkout's currency is set.
 const PRICES_COVER_THE_CATALOGUE: bool = true;
 
 /// The price of a checkout is before tax wherever the buyer lives. Without this the organisation's setting decides,
 /// and in most countries it takes the tax out of the price.
 const TAX_BEHAVIOR: &str = "exclusive";
 
-/// Assumed: lists of checkouts are sorted like other lists, and their metadata cannot be searched.
+/// How lists of checkouts are read. Polar offers no search of their metadata.
 const NEWEST_FIRST: &str = "sorting=-created_at&limit=100";
 
 /// How many pages of a product's checkouts are searched for one whose answer was lost.
@@ -429,5 +429,37 @@ impl Psp for Polar {
             let _: Page<serde_json::Value> = self.get("/v1/products/?limit=1").await?;
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_credential_of_polars_is_refused_at_the_start() {
+        let [token, secret] = DRIVER.credentials else { panic!("two credentials are wanted") };
+        for (credential, text, is_fine) in [
+            (token, "polar_oat_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG", true),
+            (token, "polar_oat_", false),
+            (token, "polar_oat_012 ", false),
+            (token, "whsec_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK", false),
+            (secret, "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", true),
+            (secret, "polar_whs_ovyN6cPrTv56AApvzCaJno08SSmGJmgbWilb33N2JuK", true),
+            (secret, "0123456789abcdef0123456789abcdef", true),
+            (secret, "whsec_", false),
+            (secret, "too short", false),
+            (secret, "polar_oat_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG", false),
+        ] {
+            assert_eq!((credential.is_well_formed)(text), is_fine, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_ids_become_part_of_a_url() {
+        assert!(is_id("7b0f3a52-0c6e-4a0f-9d8e-6a5b4c3d2e1f"));
+        for other in ["", "7b0f3a52-0c6e-4a0f-9d8e-6a5b4c3d2e1", "7b0f3a52-0c6e-4a0f-9d8e-6a5b4c3d2e/f", "../orders/"] {
+            assert!(!is_id(other), "{other}");
+        }
     }
 }

@@ -308,6 +308,7 @@ async fn a_refund_is_net_of_tax_and_told_by_the_payment() {
     let asked = refund_order(case.ongoing(&checkout, 50_000, "IDR"), &refund_id, &order, 20_000);
     let answer = case.driver.refund(&asked).await.unwrap();
     assert_eq!(answer.outcome, RefundOutcome::Succeeded);
+    assert_eq!(case.polar.order_of(&checkout).unwrap()["status"], "partially_refunded");
     let refund = &case.polar.refunds_of(&checkout)[0];
     assert_eq!((&refund["amount"], &refund["tax_amount"]), (&json!(2_000_000), &json!(380_000)));
     let told = Observation::Refunded {
@@ -372,6 +373,8 @@ async fn a_lost_refund_is_found_by_our_id_and_a_stranger_is_not_taken_for_it() {
     case.polar.settle_refund(&found.provider_ref, false);
     let failed = case.driver.fetch_refund(&asked, Some(&found.provider_ref)).await.unwrap().unwrap();
     assert!(matches!(failed.outcome, RefundOutcome::Failed(_)));
+    let left = &case.polar.order_of(&checkout).unwrap()["refundable_amount"];
+    assert_eq!(*left, 1_900, "what did not go through can be refunded again");
     case.polar.fault_next_read(Fault::Http500);
     let failure = case.driver.refund(&asked).await.unwrap_err();
     assert_eq!(failure, Failure::NotSent { class: "http_5xx", retry_after: None }, "only the order was asked for");

@@ -242,14 +242,14 @@ impl PolarSimulator {
 
     /// The bank of a refund that waits says whether it went through.
     pub fn settle_refund(&self, refund_id: &str, is_done: bool) {
-        let _ = self.act(|_, books| objects::settle_refund(books, refund_id, is_done));
+        self.act(|_, books| objects::settle_refund(books, refund_id, is_done));
     }
 
     /// Polar or the merchant gives back `amount`, net of tax, without the gateway. The refund's id.
     pub fn refund_unasked(&self, reference: &str, amount: i64, reason: &str) -> String {
         let order = self.order_of(reference).unwrap();
         self.act(|_, books| {
-            let refund = objects::refund(books, order["id"].as_str().unwrap(), amount, reason, json!({}));
+            let refund = objects::refund(books, order["id"].as_str().unwrap(), amount, reason, json!({}), false);
             let id = refund["id"].as_str().unwrap().to_owned();
             objects::settle_refund(books, &id, true);
             id

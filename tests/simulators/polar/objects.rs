@@ -426,8 +426,8 @@ pub fn end(books: &mut Books, id: &str) -> Value {
     changed
 }
 
-/// A refund of an order, pending; `amount` is net of tax.
-pub fn refund(books: &mut Books, order_id: &str, amount: i64, reason: &str, metadata: Value) -> Value {
+/// A refund of an order, done at once or pending; `amount` is net of tax.
+pub fn refund(books: &mut Books, order_id: &str, amount: i64, reason: &str, metadata: Value, is_done: bool) -> Value {
     let order = books.orders.iter().find(|order| order["id"] == order_id).unwrap().clone();
     let number = |key: &str| order[key].as_i64().unwrap();
     let tax = if amount == number("refundable_amount") {
@@ -438,36 +438,60 @@ pub fn refund(books: &mut Books, order_id: &str, amount: i64, reason: &str, meta
         whole + i64::from(rest * 2 > net || (rest * 2 == net && whole % 2 == 1))
     };
     let refund = json!({
-        "created_at": now(), "modified_at": null, "id": uuid(), "metadata": metadata, "status": "pending",
-        "reason": reason, "amount": amount, "tax_amount": tax, "currency": order["currency"],
-        "organization_id": ORGANIZATION, "order_id": order["id"], "subscription_id": order["subscription_id"],
-        "customer_id": order["customer_id"], "revoke_benefits": false, "dispute": null,
+        "created_at": now(), "modified_at": null, "id": uuid(), "metadata": metadata,
+        "status": if is_done { "succeeded" } else { "pending" }, "reason": reason, "amount": amount,
+        "tax_amount": tax, "currency": order["currency"], "organization_id": ORGANIZATION, "order_id": order["id"],
+        "subscription_id": order["subscription_id"], "customer_id": order["customer_id"], "revoke_benefits": false,
+        "dispute": null,
     });
     books.refunds.push(refund.clone());
     emit(books, "refund.created", &refund);
+    if is_done {
+        book_refund(books, &refund, 1);
+        emit_refunded(books, &refund);
+    }
     refund
 }
 
-pub fn settle_refund(books: &mut Books, id: &str, is_done: bool) -> Value {
+/// The bank says what became of a refund that waited, or takes back what it said.
+pub fn settle_refund(books: &mut Books, id: &str, is_done: bool) {
+    let was_done = books.refunds.iter().any(|refund| refund["id"] == id && refund["status"] == "succeeded");
     let status = if is_done { "succeeded" } else { "failed" };
     let refund = change(&mut books.refunds, &json!(id), json!({ "status": status }));
     emit(books, "refund.updated", &refund);
-    if is_done {
-        let order = books.orders.iter().find(|order| order["id"] == refund["order_id"]).unwrap().clone();
-        let sum = |key: &str, of: &str| order[key].as_i64().unwrap() + refund[of].as_i64().unwrap();
-        let (refunded, refunded_tax) = (sum("refunded_amount", "amount"), sum("refunded_tax_amount", "tax_amount"));
-        let (net, tax) = (order["net_amount"].as_i64().unwrap(), order["tax_amount"].as_i64().unwrap());
-        let changed = change(
-            &mut books.orders,
-            &order["id"],
-            json!({
-                "refunded_amount": refunded, "refunded_tax_amount": refunded_tax,
-                "refundable_amount": (net - refunded).max(0), "refundable_tax_amount": (tax - refunded_tax).max(0),
-                "status": if refunded >= net { "refunded" } else { "partially_refunded" },
-            }),
-        );
-        emit(books, "order.updated", &changed);
-        emit(books, "order.refunded", &changed);
+    match (was_done, is_done) {
+        (false, true) => {
+            book_refund(books, &refund, 1);
+            emit_refunded(books, &refund);
+        }
+        (true, false) => {
+            let order = book_refund(books, &refund, -1);
+            emit(books, "order.updated", &order);
+        }
+        _ => {}
     }
-    refund
+}
+
+fn emit_refunded(books: &mut Books, refund: &Value) {
+    let order = books.orders.iter().find(|order| order["id"] == refund["order_id"]).unwrap().clone();
+    emit(books, "order.updated", &order);
+    emit(books, "order.refunded", &order);
+}
+
+/// Writes a refund into its order, or out of it again.
+fn book_refund(books: &mut Books, refund: &Value, sign: i64) -> Value {
+    let order = books.orders.iter().find(|order| order["id"] == refund["order_id"]).unwrap().clone();
+    let sum = |key: &str, of: &str| order[key].as_i64().unwrap() + sign * refund[of].as_i64().unwrap();
+    let (refunded, refunded_tax) = (sum("refunded_amount", "amount"), sum("refunded_tax_amount", "tax_amount"));
+    let (net, tax) = (order["net_amount"].as_i64().unwrap(), order["tax_amount"].as_i64().unwrap());
+    let status = match refunded {
+        0 => "paid",
+        _ if refunded >= net => "refunded",
+        _ => "partially_refunded",
+    };
+    let with = json!({
+        "refunded_amount": refunded, "refunded_tax_amount": refunded_tax, "refundable_amount": (net - refunded).max(0),
+        "refundable_tax_amount": (tax - refunded_tax).max(0), "status": status,
+    });
+    change(&mut books.orders, &order["id"], with)
 }

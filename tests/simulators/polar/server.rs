@@ -418,10 +418,8 @@ fn create_refund(shared: &Shared, books: &mut Books, body: &Value) -> Reply {
         return fail(400, "RevokeSubscriptionBenefitsProhibited", "Benefits of a subscription end with it.");
     }
     let metadata = if body["metadata"].is_null() { json!({}) } else { body["metadata"].clone() };
-    let mut refund = objects::refund(books, id, amount, body["reason"].as_str().unwrap(), metadata);
-    if !shared.options.refunds_wait {
-        refund = objects::settle_refund(books, refund["id"].as_str().unwrap(), true);
-    }
+    let is_done = !shared.options.refunds_wait;
+    let refund = objects::refund(books, id, amount, body["reason"].as_str().unwrap(), metadata, is_done);
     Reply(201, refund)
 }
 
