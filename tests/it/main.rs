@@ -17,9 +17,12 @@ mod fault_proxy;
 mod idempotency;
 mod mock_provider;
 mod payments;
+mod paypal_driver;
+
 mod polar_driver;
 mod psp_fixtures;
-mod paypal_driver;
+mod rails;
+
 mod readme;
 mod signed_requests;
 mod store;

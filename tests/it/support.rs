@@ -17,7 +17,7 @@ use switchyard::domain::mode::Mode;
 use switchyard::domain::secrets::random_hex;
 use switchyard::domain::signing::{request_signature, sha256};
 use switchyard::gateway::{AppOptions, IssuedApp};
-use switchyard::serve::{Options, Server, start};
+use switchyard::serve::{Options, Server, start, start_on};
 use switchyard::store::Target;
 
 /// A database of the test's own: a file, or a schema of the PostgreSQL that `TEST_DATABASE_URL` names.
@@ -126,6 +126,21 @@ impl TestGateway {
         change(&mut settings);
         let options = Options { clock: clock.clone(), with_work, ..Options::default() };
         let server = start(settings, options).await.unwrap();
+        Self { server, database, clock }
+    }
+
+    /// A gateway on a socket that is open already, so that its address is known before it starts.
+    pub async fn spawn_on(
+        listener: TcpListener,
+        clock: Clock,
+        with_work: bool,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
+        let database = TestDatabase::new();
+        let mut settings = database.settings();
+        change(&mut settings);
+        let options = Options { clock: clock.clone(), with_work, ..Options::default() };
+        let server = start_on(listener, settings, options).await.unwrap();
         Self { server, database, clock }
     }
 

@@ -62,13 +62,18 @@ impl PrivateKey {
     }
 }
 
+/// Bytes of DER that a public key of 2048 bits has at least: the modulus, and what stands around it.
+const SHORTEST_PUBLIC_KEY: usize = 256 + 18;
+
 /// NICEPAY's key, which signs notifications.
 pub struct PublicKey(ParsedPublicKey);
 
 impl PublicKey {
-    /// The key in this text, if it is one that can be used.
+    /// The key in this text, if it is one that can be used. A shorter one than verification takes is refused here
+    /// already, at the start and not at the first notification.
     pub fn parse(text: &str) -> Option<Self> {
-        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der(text)?).parse().ok().map(Self)
+        let der = der(text).filter(|der| der.len() >= SHORTEST_PUBLIC_KEY)?;
+        UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).parse().ok().map(Self)
     }
 
     /// Whether `signature`, in base64, is this key's over `text`.

@@ -1,0 +1,339 @@
+//! Payments over the providers' own protocols, end to end: simulators on one side, a product on the other. What is true
+//! of every provider is tried with each; each provider's own ways are tried in its driver's tests.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use switchyard::clock::Clock;
+use switchyard::config::{ProviderSettings, Settings};
+use switchyard::domain::mode::Mode;
+use switchyard::domain::secrets::Secret;
+use switchyard::psp::Driver;
+
+use crate::simulators::paypal::{self, PaypalSimulator};
+use crate::simulators::polar::{self, PolarSimulator};
+use crate::simulators::proxy::{FaultProxy, Mode as Fault};
+use crate::support::{Answer, Product, TestGateway, id_of};
+
+/// How long a call to a provider may take in these tests.
+const CALL_TIMEOUT: Duration = Duration::from_millis(700);
+
+/// A provider that plays along.
+pub enum Simulator {
+    Polar(PolarSimulator),
+    Paypal(PaypalSimulator),
+}
+
+pub const PROVIDERS: [&str; 2] = ["polar", "paypal"];
+
+impl Simulator {
+    async fn start(provider: &str, webhook_url: String, clock: &Clock) -> Self {
+        match provider {
+            "polar" => {
+                let options = polar::Options { webhook_url: Some(webhook_url), ..polar::Options::default() };
+                Self::Polar(PolarSimulator::start(0, options).await)
+            }
+            "paypal" => {
+                let options = paypal::Options {
+                    webhook_url: Some(webhook_url),
+                    clock: clock.clone(),
+                    ..paypal::Options::default()
+                };
+                Self::Paypal(PaypalSimulator::start(0, options).await)
+            }
+            _ => panic!("no simulator of {provider}"),
+        }
+    }
+
+    fn url(&self) -> &str {
+        match self {
+            Self::Polar(polar) => &polar.url,
+            Self::Paypal(paypal) => &paypal.url,
+        }
+    }
+
+    fn credentials(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Polar(polar) => {
+                vec![("access_token", polar::ACCESS_TOKEN.to_owned()), ("webhook_secret", polar.webhook_secret.clone())]
+            }
+            Self::Paypal(paypal) => paypal.credentials(),
+        }
+    }
+
+    /// What a request for a payment by this provider has besides the usual.
+    fn request(&self) -> Value {
+        match self {
+            Self::Polar(_) => json!({ "method": "polar", "currency": "USD", "amount_minor": 2900,
+                                      "metadata": { "polar_product_id": polar::ONE_TIME_PRODUCT } }),
+            Self::Paypal(_) => json!({ "method": "paypal", "currency": "USD", "amount_minor": 2900 }),
+        }
+    }
+
+    /// The buyer pays; the provider tells.
+    async fn pay(&self, payment_id: &str) {
+        match self {
+            Self::Polar(polar) => polar.pay(payment_id),
+            Self::Paypal(paypal) => paypal.approve(payment_id),
+        }
+        self.settled().await;
+    }
+
+    async fn settled(&self) {
+        match self {
+            Self::Polar(polar) => polar.settled().await,
+            Self::Paypal(paypal) => paypal.all_delivered().await,
+        }
+    }
+
+    fn charges(&self) -> u32 {
+        match self {
+            Self::Polar(polar) => polar.charges(),
+            Self::Paypal(paypal) => paypal.charges(),
+        }
+    }
+
+    fn refunds_of(&self, payment_id: &str) -> usize {
+        match self {
+            Self::Polar(polar) => polar.refunds_of(payment_id).len(),
+            Self::Paypal(paypal) => paypal.refunds_of(payment_id),
+        }
+    }
+
+    fn refuse_next(&self) {
+        match self {
+            Self::Polar(polar) => polar.fault_next(polar::Fault::Refuse),
+            Self::Paypal(paypal) => paypal.fault_next(paypal::Fault::Refuse(422, "UNPROCESSABLE_ENTITY")),
+        }
+    }
+
+    fn forget_webhooks(&self) {
+        match self {
+            Self::Polar(polar) => polar.fault_next_webhooks(polar::WebhookFault::Never),
+            Self::Paypal(paypal) => {
+                paypal.fault_next(paypal::Fault::Never);
+                paypal.fault_next(paypal::Fault::Never);
+            }
+        }
+    }
+}
+
+/// A gateway in sandbox mode on one provider's rail, with a proxy in between that breaks on demand.
+pub struct OnRail {
+    pub gateway: TestGateway,
+    pub product: Product,
+    pub simulator: Simulator,
+    pub proxy: FaultProxy,
+}
+
+impl OnRail {
+    pub async fn start(provider: &str) -> Self {
+        let clock = Clock::manual(Clock::system().now());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let webhook_url = format!("http://{}/webhooks/{provider}/sandbox", listener.local_addr().unwrap());
+        let simulator = Simulator::start(provider, webhook_url, &clock).await;
+        let proxy = FaultProxy::start(simulator.url()).await;
+        let settings = provider_settings(provider, Mode::Sandbox, &proxy.url, simulator.credentials());
+        let gateway = TestGateway::spawn_on(listener, clock, false, |all: &mut Settings| {
+            all.provider_timeout = Some(CALL_TIMEOUT);
+            all.providers.retain(|one| one.driver.name != provider || one.mode != Mode::Sandbox);
+            all.providers.push(settings);
+        })
+        .await;
+        let product = gateway.product(Mode::Sandbox).await;
+        Self { gateway, product, simulator, proxy }
+    }
+
+    async fn create(&self, key: Option<&str>, order: &str) -> Answer {
+        let mut changes = self.simulator.request();
+        changes["external_user_id"] = json!("user-1");
+        changes["description"] = json!(order);
+        let body = crate::support::payment_request(changes).to_string();
+        self.product.request("POST", "/v1/payments", body.as_bytes(), key).await
+    }
+
+    async fn paid(&self) -> Value {
+        let payment = self.create(None, "paid").await.expect_status(201).json();
+        self.simulator.pay(&id_of(&payment)).await;
+        self.gateway.step().await;
+        self.simulator.settled().await;
+        self.gateway.step().await;
+        self.product.payment(&id_of(&payment)).await
+    }
+
+    async fn refund(&self, payment_id: &str, amount_minor: Option<i64>, key: Option<&str>) -> Answer {
+        self.gateway.clock.advance(Duration::from_secs(1));
+        let body = json!({ "payment_id": payment_id, "amount_minor": amount_minor }).to_string();
+        self.product.request("POST", "/v1/refunds", body.as_bytes(), key).await
+    }
+
+    /// Lets `seconds` of the gateway's time pass, in steps of two.
+    async fn pass(&self, seconds: u64) {
+        for _ in 0..seconds / 2 {
+            self.gateway.advance(Duration::from_secs(2)).await;
+        }
+    }
+}
+
+pub fn provider_settings(
+    provider: &str,
+    mode: Mode,
+    base_url: &str,
+    credentials: Vec<(&'static str, String)>,
+) -> ProviderSettings {
+    ProviderSettings {
+        driver: Driver::named(provider).unwrap(),
+        mode,
+        base_url: Some(base_url.to_owned()),
+        credentials: credentials.into_iter().map(|(name, text)| (name.to_owned(), Secret::new(text))).collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_payment_is_made_told_and_refunded_over_each_rail() {
+    for provider in PROVIDERS {
+        let rail = OnRail::start(provider).await;
+        let payment = rail.paid().await;
+        assert_eq!(payment["status"], "succeeded", "{provider}: {payment}");
+        assert_eq!((&payment["provider"], &payment["paid_minor"]), (&json!(provider), &json!(2900)), "{provider}");
+        assert!(payment["fallback"].is_null() && payment["provider_ref"].is_string(), "{payment}");
+        let payment_id = id_of(&payment);
+        let part = rail.refund(&payment_id, Some(900), None).await.expect_status(201).json();
+        assert_eq!(part["status"], "succeeded", "{provider}: {part}");
+        let rest = rail.refund(&payment_id, None, None).await.expect_status(201).json();
+        assert_eq!((&rest["status"], &rest["amount_minor"]), (&json!("succeeded"), &json!(2000)), "{provider}");
+        rail.simulator.settled().await;
+        rail.gateway.step().await;
+        assert_eq!(rail.product.payment(&payment_id).await["refunded_minor"], 2900, "{provider}");
+        let names = rail.product.event_names(&payment_id).await;
+        assert_eq!(names, ["payment.succeeded", "refund.succeeded", "refund.succeeded"], "{provider}");
+        assert_eq!((rail.simulator.charges(), rail.simulator.refunds_of(&payment_id)), (1, 2), "{provider}");
+        rail.refund(&payment_id, Some(1), None).await.expect_error(422, "NotRefundable");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_start_is_a_failed_payment_and_a_502_that_stays() {
+    for provider in PROVIDERS {
+        let rail = OnRail::start(provider).await;
+        rail.simulator.refuse_next();
+        let refused = rail.create(Some("key"), "refused").await.expect_error(502, "ProviderError");
+        let payment = rail.product.payment(&refused.text_of("payment_id")).await;
+        assert_eq!(payment["status"], "failed", "{provider}");
+        assert_ne!(payment["last_error"], "", "{provider}");
+        rail.gateway.clock.advance(Duration::from_secs(1));
+        let replayed = rail.create(Some("key"), "refused").await;
+        assert_eq!((replayed.status, &replayed.text), (502, &refused.text), "{provider}");
+        assert_eq!(rail.product.event_names(&id_of(&payment)).await, ["payment.failed"]);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_be_reached_is_503_and_the_same_key_continues_the_same_payment() {
+    for provider in PROVIDERS {
+        let rail = OnRail::start(provider).await;
+        rail.proxy.set(Fault::Refuse).await;
+        let away = rail.create(Some("key"), "away").await.expect_error(503, "ProviderUnavailable");
+        assert!(away.header("retry-after").is_some(), "{provider}");
+        let payment_id = away.text_of("payment_id");
+        rail.proxy.set(Fault::Pass).await;
+        rail.gateway.clock.advance(Duration::from_secs(6));
+        let payment = rail.create(Some("key"), "away").await.expect_status(201).json();
+        assert_eq!(id_of(&payment), payment_id, "{provider}");
+        rail.simulator.pay(&payment_id).await;
+        rail.gateway.step().await;
+        assert_eq!(rail.product.payment(&payment_id).await["status"], "succeeded", "{provider}");
+        assert_eq!(rail.simulator.charges(), 1, "{provider}");
+        rail.gateway.clock.advance(Duration::from_secs(1));
+        let replayed = rail.create(Some("key"), "away").await.expect_status(201);
+        assert_eq!(replayed.header("idempotent-replayed"), Some("true"));
+        assert_eq!(replayed.json()["status"], "initiated", "the first answer, byte for byte");
+    }
+}
+
+const LOST: [Fault; 6] =
+    [Fault::ResetBefore, Fault::ResetAfter, Fault::Hang, Fault::HangAfter, Fault::Status(500), Fault::Garbage];
+
+#[tokio::test]
+async fn a_start_whose_answer_is_lost_is_202_then_found_out_and_charged_once() {
+    for provider in PROVIDERS {
+        for fault in LOST {
+            let rail = OnRail::start(provider).await;
+            let case = format!("{provider}, {fault:?}");
+            rail.proxy.set(fault).await;
+            let lost = rail.create(Some("key"), &case).await;
+            rail.proxy.set(Fault::Pass).await;
+            // Some providers are asked for something else first (a token, a product): of that, nothing can be charged.
+            let payment_id = if lost.status == 503 {
+                lost.text_of("payment_id")
+            } else {
+                id_of(&lost.clone().expect_status(202).json())
+            };
+            if lost.status == 202 {
+                assert_eq!(lost.json()["status"], "initiated", "{case}");
+                assert_ne!(lost.json()["last_error"], "", "{case}");
+                rail.pass(60).await;
+            } else {
+                rail.gateway.clock.advance(Duration::from_secs(30));
+            }
+            let replayed = rail.create(Some("key"), &case).await.expect_status(201).json();
+            assert_eq!(id_of(&replayed), payment_id, "{case}");
+            assert_eq!((&replayed["status"], &replayed["last_error"]), (&json!("initiated"), &json!("")), "{case}");
+            rail.simulator.pay(&payment_id).await;
+            rail.gateway.step().await;
+            rail.simulator.settled().await;
+            rail.gateway.step().await;
+            let payment = rail.product.payment(&payment_id).await;
+            assert_eq!((&payment["status"], &payment["paid_minor"]), (&json!("succeeded"), &json!(2900)), "{case}");
+            assert_eq!(rail.product.event_names(&payment_id).await, ["payment.succeeded"], "{case}");
+            assert_eq!(rail.simulator.charges(), 1, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_payment_whose_webhooks_never_come_is_asked_about() {
+    for provider in PROVIDERS {
+        let rail = OnRail::start(provider).await;
+        let payment = rail.create(None, "quiet").await.expect_status(201).json();
+        rail.simulator.forget_webhooks();
+        rail.simulator.pay(&id_of(&payment)).await;
+        rail.gateway.step().await;
+        assert_eq!(rail.product.payment(&id_of(&payment)).await["status"], "initiated", "{provider}");
+        rail.gateway.advance(Duration::from_secs(5 * 60)).await;
+        assert_eq!(rail.product.payment(&id_of(&payment)).await["status"], "succeeded", "{provider}");
+        assert_eq!(rail.simulator.charges(), 1, "{provider}");
+    }
+}
+
+#[tokio::test]
+async fn a_refund_whose_answer_is_lost_is_202_and_ends_as_the_provider_did_it() {
+    for provider in PROVIDERS {
+        for fault in LOST {
+            let rail = OnRail::start(provider).await;
+            let case = format!("{provider}, {fault:?}");
+            let payment_id = id_of(&rail.paid().await);
+            rail.proxy.set(fault).await;
+            let lost = rail.refund(&payment_id, None, Some("key")).await;
+            rail.proxy.set(Fault::Pass).await;
+            if lost.status == 503 {
+                assert_eq!(rail.simulator.refunds_of(&payment_id), 0, "{case}");
+                continue;
+            }
+            let refund = lost.expect_status(202).json();
+            assert_eq!(refund["status"], "initiated", "{case}");
+            rail.refund(&payment_id, None, None).await.expect_error(422, "NotRefundable");
+            rail.pass(60).await;
+            rail.simulator.settled().await;
+            let refund_id = refund["refund_id"].as_str().unwrap();
+            let refund = rail.product.get(&format!("/v1/refunds/{refund_id}")).await.expect_status(200).json();
+            let done = rail.simulator.refunds_of(&payment_id);
+            let expected = if done == 1 { ("succeeded", 2900) } else { ("failed", 0) };
+            assert_eq!(refund["status"], expected.0, "{case}: {done} refunds at the provider");
+            assert_eq!(rail.product.payment(&payment_id).await["refunded_minor"], expected.1, "{case}");
+            let event = format!("refund.{}", expected.0);
+            assert_eq!(rail.product.event_names(&payment_id).await, ["payment.succeeded", &event], "{case}");
+        }
+    }
+}
