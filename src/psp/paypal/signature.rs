@@ -153,7 +153,7 @@ impl Verifier {
             return false;
         }
         let Ok(url) = Url::parse(address) else { return false };
-        if url.path().strip_prefix(CERTIFICATES).is_none_or(|rest| rest.is_empty()) {
+        if url.path().strip_prefix(CERTIFICATES).is_none_or(str::is_empty) {
             return false;
         }
         let host = url.host_str().unwrap_or_default();

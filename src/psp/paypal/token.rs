@@ -75,7 +75,7 @@ impl Tokens {
 
 async fn ask(account: &Account, http: &Http, now: Timestamp) -> Result<Token, Failure> {
     let pair = format!("{}:{}", account.credential("client_id"), account.credential("client_secret"));
-    let request = Request::new(reqwest::Method::POST, format!("{}/v1/oauth2/token", account.base_url))
+    let request = Request::post_json(format!("{}/v1/oauth2/token", account.base_url), String::new())
         .header("authorization", format!("Basic {}", STANDARD.encode(pair)))
         .header("accept", "application/json")
         .body("application/x-www-form-urlencoded", "grant_type=client_credentials".to_owned());

@@ -170,10 +170,10 @@ fn problem(operation: Operation, status: u16, issue: &str, field: Option<&str>) 
         ),
     };
     let mut detail = json!({ "issue": issue });
-    if status != 415 {
-        if let Some(text) = schema::description(operation.0, operation.1, status, issue) {
-            detail["description"] = text.into();
-        }
+    if status != 415
+        && let Some(text) = schema::description(operation.0, operation.1, status, issue)
+    {
+        detail["description"] = text.into();
     }
     if let Some(field) = field {
         detail["field"] = field.into();
