@@ -582,8 +582,8 @@ async fn other_events_are_read_as_far_as_they_matter() {
 #[actix_web::test]
 async fn the_simulator_delivers_late_twice_out_of_order_never_and_again() {
     let receiver = Receiver::start().await;
-    let options = Options { webhook_url: Some(receiver.url.clone()), ..Options::default() };
-    let bench = Bench::with(options, &[]).await;
+    let bench = Bench::new().await;
+    bench.paypal.send_webhooks_to(&receiver.url);
     let order = bench.started().await;
     receiver.answer_next(Reply::status(500));
     for fault in

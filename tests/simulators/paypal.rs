@@ -32,9 +32,9 @@ mod webhooks;
 pub use books::Order;
 
 /// The client id that is accepted.
-pub const CLIENT_ID: &str = "AZDxjDScFpQtjWTOUtWKbyN_bDt4OgqaF4eYXlewfBP4";
+pub const CLIENT_ID: &str = "simulated-client";
 /// Its secret.
-pub const CLIENT_SECRET: &str = "EGnHDxD_qRPdaLdZz8iCr8N7_MzF-YHPTkjs6NKYQvQS";
+pub const CLIENT_SECRET: &str = "simulated-secret";
 /// The webhook that is registered.
 pub const WEBHOOK_ID: &str = "3FN62915CA840731W";
 
@@ -144,6 +144,7 @@ struct Books {
     calls: Vec<Call>,
     sent: Vec<Sent>,
     held_back: Vec<Sent>,
+    webhook_url: Option<String>,
     violations: Vec<String>,
 }
 
@@ -193,7 +194,7 @@ impl PaypalSimulator {
     pub async fn start(port: u16, options: Options) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let books = Mutex::default();
+        let books = Mutex::new(Books { webhook_url: options.webhook_url.clone(), ..Books::default() });
         let shared = Data::new(Shared { url: url.clone(), options, books, under_way: AtomicUsize::new(0) });
         let app_data = shared.clone();
         let answer = |shared: Data<Shared>, request: HttpRequest, body: Bytes| async move {
@@ -218,6 +219,11 @@ impl PaypalSimulator {
             ("webhook_id", WEBHOOK_ID.to_owned()),
             ("webhook_ca", signer::shared().ca_pem.clone()),
         ]
+    }
+
+    /// Registers the address of webhooks, which a gateway often has only after the simulator is there.
+    pub fn send_webhooks_to(&self, url: &str) {
+        self.shared.books().webhook_url = Some(url.to_owned());
     }
 
     /// Stops it; calls are no longer answered.

@@ -176,7 +176,8 @@ fn read_resource(kind: &str, resource: &str) -> Option<News> {
         "CHECKOUT.ORDER.APPROVED" | "CHECKOUT.ORDER.COMPLETED" => {
             // The order may be newer than the event, and an approved one is waiting to be captured: it is read anew.
             let order: Order = serde_json::from_str(resource).ok()?;
-            let about = About { provider_ref: Some(order.id), ..about_units(&order.purchase_units) };
+            let id = Some(order.id).filter(|id| wire::is_id(id))?;
+            let about = About { provider_ref: Some(id), ..about_units(&order.purchase_units) };
             Some(News { about, must_confirm: true, ..News::default() })
         }
         "CHECKOUT.PAYMENT-APPROVAL.REVERSED" => {
@@ -197,7 +198,7 @@ fn read_resource(kind: &str, resource: &str) -> Option<News> {
                 provider_ref: order_id.or_else(|| order_above.map(str::to_owned)),
                 payment_id: capture.custom_id,
                 reference: capture.invoice_id,
-                transaction: Some(capture.id),
+                transaction: Some(capture.id).filter(|id| wire::is_id(id)),
                 subscription_ref: None,
             };
             Some(News { about, observations: vec![observation], ..News::default() })

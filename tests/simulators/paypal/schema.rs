@@ -81,11 +81,3 @@ pub fn description(of: File, operation: &str, status: u16, issue: &str) -> Optio
         choice["properties"]["description"]["enum"][0].as_str().map(str::to_owned)
     })
 }
-
-/// Whether PayPal lists an issue for an operation's status.
-pub fn lists(of: File, operation: &str, status: u16, issue: &str) -> bool {
-    answer_schemas(of, operation, status).iter().any(|name| {
-        let text = file(of)["components"]["schemas"][name].to_string();
-        text.contains(&format!("[\"{issue}\"]"))
-    })
-}

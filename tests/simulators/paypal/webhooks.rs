@@ -88,7 +88,7 @@ pub fn tell(shared: &Data<Shared>, kind: &str, resource_type: &str, mut resource
 }
 
 fn deliver(shared: &Data<Shared>, webhooks: Vec<Sent>, wait: Duration) {
-    let Some(url) = shared.options.webhook_url.clone() else { return };
+    let Some(url) = shared.books().webhook_url.clone() else { return };
     shared.under_way.fetch_add(1, Ordering::SeqCst);
     let shared = shared.clone();
     tokio::spawn(async move {
