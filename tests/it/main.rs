@@ -16,6 +16,7 @@ mod deliveries;
 mod fault_proxy;
 mod idempotency;
 mod mock_provider;
+mod nicepay_driver;
 mod payments;
 mod paypal_driver;
 

@@ -141,7 +141,7 @@ impl Snap {
 
     async fn account_status(&self, payment: &Ongoing<'_>) -> Result<Vec<Observation>, Failure> {
         let (id, number) = parts(payment.provider_ref);
-        let once = session::once(&[payment.attempt_id.as_str(), "status"], payment.now);
+        let once = self.session.once(&[payment.attempt_id.as_str(), "status"], payment.now);
         let body = json!({
             "partnerServiceId": "",
             "customerNo": "",
@@ -172,7 +172,7 @@ impl Snap {
 
     async fn query_qr(&self, payment: &Ongoing<'_>) -> Result<Vec<Observation>, Failure> {
         let (id, _) = parts(payment.provider_ref);
-        let once = session::once(&[payment.attempt_id.as_str(), "query"], payment.now);
+        let once = self.session.once(&[payment.attempt_id.as_str(), "query"], payment.now);
         let body = json!({
             "originalReferenceNo": id,
             "originalPartnerReferenceNo": payment.reference,
@@ -197,7 +197,7 @@ impl Snap {
             return self.fetch(payment).await;
         }
         let (id, number) = parts(payment.provider_ref);
-        let once = session::once(&[payment.attempt_id.as_str(), "delete"], payment.now);
+        let once = self.session.once(&[payment.attempt_id.as_str(), "delete"], payment.now);
         let body = json!({
             "partnerServiceId": "",
             "customerNo": "",

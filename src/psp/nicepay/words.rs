@@ -145,7 +145,8 @@ pub fn check_start(start: &Start<'_>) -> Result<(), Failure> {
 pub fn cut(text: &str, bytes: usize) -> String {
     let clean: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     let clean = clean.trim();
-    clean.get(..clean.floor_char_boundary(bytes)).unwrap_or_default().trim_end().to_owned()
+    let end = (0..=bytes.min(clean.len())).rev().find(|end| clean.is_char_boundary(*end)).unwrap_or(0);
+    clean.get(..end).unwrap_or_default().trim_end().to_owned()
 }
 
 /// What is bought, in at most 100 characters.

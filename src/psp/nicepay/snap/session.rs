@@ -1,6 +1,7 @@
 //! How SNAP calls are made: the token, which is asked for with an RSA signature and kept until shortly before its end,
 //! and the headers and the HMAC of each call. What is called and what the answers mean is not here.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -60,11 +61,7 @@ pub struct Session {
     http: Http,
     private_key: Option<keys::PrivateKey>,
     token: Mutex<Option<Token>>,
-}
-
-/// A number for something that is done at a moment: a question may be asked again, under another number.
-pub fn once(parts: &[&str], now: Timestamp) -> String {
-    number(&format!("{}|{}", parts.join("|"), now.unix_micros()))
+    questions: AtomicU64,
 }
 
 /// `X-EXTERNAL-ID`: at most 40 digits, always the same for the same text.
@@ -78,7 +75,14 @@ impl Session {
     /// Calls for this merchant.
     pub fn new(merchant: Arc<Merchant>, http: Http) -> Self {
         let private_key = keys::PrivateKey::parse(merchant.account.credential("private_key"));
-        Self { merchant, http, private_key, token: Mutex::default() }
+        Self { merchant, http, private_key, token: Mutex::default(), questions: AtomicU64::new(0) }
+    }
+
+    /// A number for something that is done now: a question may be asked again, even at the same moment of a clock that
+    /// stands still, under another number.
+    pub fn once(&self, parts: &[&str], now: Timestamp) -> String {
+        let count = self.questions.fetch_add(1, Ordering::Relaxed);
+        number(&format!("{}|{}|{count}", parts.join("|"), now.unix_micros()))
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Option<Token>> {
@@ -176,7 +180,5 @@ mod tests {
         let id = number("27|att_01m7z9k05rb0ky10zqj0sccfnc");
         assert!(id.len() <= 40 && id.bytes().all(|byte| byte.is_ascii_digit()));
         assert_eq!(id, number("27|att_01m7z9k05rb0ky10zqj0sccfnc"));
-        let now = Timestamp::from_unix_seconds(1_760_000_000);
-        assert_ne!(once(&["a"], now), once(&["a"], now.plus(Duration::from_micros(1))));
     }
 }
