@@ -539,3 +539,22 @@ async fn a_person_can_play_the_buyer_and_payments_can_pay_themselves() {
     let sale = shop.sell("va_bca").await;
     assert_eq!(shop.fetch(&sale).await, Ok(vec![sale.paid()]));
 }
+
+#[actix_web::test]
+async fn what_is_sent_is_what_was_asked_and_no_secret_goes_along() {
+    for api in ["v2", "snap"] {
+        let shop = Shop::open(api).await;
+        shop.simulator.fault_next(Fault::Slow(Duration::from_millis(50)));
+        let sale = shop.sell("va_bca").await;
+        shop.simulator.pay(&sale.reference);
+        shop.cancel(&sale).await.unwrap();
+        assert_eq!(shop.simulator.references(), [sale.reference.as_str()]);
+        assert_eq!(shop.simulator.webhooks(), 1);
+        let requests = shop.simulator.requests();
+        let deletes = requests.iter().filter(|request| request.method == "DELETE").count();
+        assert_eq!(deletes, usize::from(api == "snap"));
+        for request in requests {
+            assert!(!request.body.contains(MERCHANT_KEY) && !request.path.contains(MERCHANT_KEY));
+        }
+    }
+}
