@@ -4,6 +4,7 @@
 //! NICEPAY publishes for its sandbox cannot be used: make one and give NICEPAY its public half.
 
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::signature::{
     ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
 };
@@ -62,17 +63,15 @@ impl PrivateKey {
     }
 }
 
-/// Bytes of DER that a public key of 2048 bits has at least: the modulus, and what stands around it.
-const SHORTEST_PUBLIC_KEY: usize = 256 + 18;
-
 /// NICEPAY's key, which signs notifications.
 pub struct PublicKey(ParsedPublicKey);
 
 impl PublicKey {
-    /// The key in this text, if it is one that can be used. A shorter one than verification takes is refused here
-    /// already, at the start and not at the first notification.
+    /// The key in this text, if it is one that can be used.
     pub fn parse(text: &str) -> Option<Self> {
-        let der = der(text).filter(|der| der.len() >= SHORTEST_PUBLIC_KEY)?;
+        let der = der(text)?;
+        // A short key would be read here and every signature by it be refused later; better to say so at once.
+        PublicEncryptingKey::from_der(&der).ok().filter(|key| key.key_size_bits() >= 2048)?;
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).parse().ok().map(Self)
     }
 
