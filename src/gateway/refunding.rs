@@ -28,6 +28,12 @@ use crate::store::{Conn, Lane, StoreError, StoreResult, payments, refunds};
 /// How long after a refund was asked for a provider that has no record of it is believed.
 const NO_RECORD_AFTER: Duration = Duration::from_secs(45);
 
+/// Until then it is asked this often at least.
+const LONGEST_WAIT_FOR_A_RECORD: Duration = Duration::from_secs(10);
+
+/// The class of a provider's having no record, while that may still change.
+const NO_RECORD_YET: &str = "no_record_yet";
+
 /// A refund that is written and about to be asked for.
 #[derive(Clone)]
 struct Ordered {
@@ -213,7 +219,7 @@ impl Gateway {
             Ok(None) if now >= refund.created_at.plus(NO_RECORD_AFTER) => {
                 Err(Failure::refused("the provider has no record of this refund; nothing was given back"))
             }
-            Ok(None) => Err(Failure::Unknown { class: "no_record_yet" }),
+            Ok(None) => Err(Failure::Unknown { class: NO_RECORD_YET }),
             Err(Failure::Refused { .. } | Failure::Unsupported { .. }) => {
                 Err(Failure::Unknown { class: "refused_to_tell" })
             }
@@ -339,6 +345,10 @@ fn record_refund(
             refund.polls = refund.polls.saturating_add(1);
             let wait = match failure {
                 Failure::NotSent { retry_after: Some(wait), .. } => *wait,
+                // It is about to be certain.
+                Failure::Unknown { class: NO_RECORD_YET } => {
+                    unknown_wait(u32::try_from(refund.polls).unwrap_or(u32::MAX)).min(LONGEST_WAIT_FOR_A_RECORD)
+                }
                 _ => unknown_wait(u32::try_from(refund.polls).unwrap_or(u32::MAX)),
             };
             refund.poll_at = Some(now.plus(wait));

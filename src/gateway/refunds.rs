@@ -181,16 +181,15 @@ pub(super) fn observe(
     };
     if let Some(refund) = by_ref.or(by_id).or_else(lost) {
         let mut refund = refund.clone();
-        if refund.amount_minor != *amount_minor {
-            let reason = format!(
-                "provider reports {amount_minor} for refund {}, which is {}",
-                refund.refund_id, refund.amount_minor
-            );
+        // What has ended has been compared before; some providers tell the sum of all refunds from then on.
+        let is_repeated =
+            refund.status != INITIATED || (*outcome == RefundOutcome::Pending && refund.provider_ref.is_some());
+        if !is_repeated && refund.amount_minor != *amount_minor {
+            let (refund_id, ours) = (&refund.refund_id, refund.amount_minor);
+            let reason = format!("provider reports {amount_minor} for refund {refund_id}, which is {ours}");
             settle::quarantine(conn, payment, &reason, now)?;
             return Ok(Settled::Quarantined(reason));
         }
-        let is_repeated =
-            refund.status != INITIATED || (*outcome == RefundOutcome::Pending && refund.provider_ref.is_some());
         if !is_repeated {
             refund.provider_ref = Some(provider_ref.clone());
             advance(conn, payment, &mut refund, outcome, now)?;

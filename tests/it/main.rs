@@ -19,11 +19,9 @@ mod mock_provider;
 mod nicepay_driver;
 mod payments;
 mod paypal_driver;
-
 mod polar_driver;
 mod psp_fixtures;
 mod rails;
-
 mod readme;
 mod signed_requests;
 mod store;

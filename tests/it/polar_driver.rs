@@ -18,7 +18,8 @@ use switchyard::psp::http::{Http, client_with};
 use switchyard::psp::{Account, Driver, Failure, News, Ongoing, Psp, RefundOrder, Start, Started, WebhookReading};
 
 use crate::simulators::polar::{
-    ACCESS_TOKEN, Fault, ONE_TIME_PRODUCT, Options, PolarSimulator, RECURRING_PRODUCT, Scheme, WebhookFault, sign,
+    ACCESS_TOKEN, Fault, ONE_TIME_PRODUCT, Options, PolarSimulator, RECURRING_PRODUCT, Scheme, WebhookFault,
+    webhooks::sign,
 };
 use crate::support::{Receiver, Reply};
 

@@ -20,9 +20,9 @@ mod objects;
 #[path = "polar/server.rs"]
 mod server;
 #[path = "polar/webhooks.rs"]
-mod webhooks;
+pub mod webhooks;
 
-pub use webhooks::{Delivery, Scheme, sign};
+pub use webhooks::{Delivery, Scheme};
 
 /// The only token that is accepted.
 pub const ACCESS_TOKEN: &str = "polar_oat_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";

@@ -74,13 +74,13 @@ pub(super) fn started(order: Order, account: &Account) -> Option<Started> {
     })
 }
 
-/// A page of PayPal's own, or of the simulator on this machine that is called instead.
+/// A page of PayPal's own, or, where a simulator on this machine is called instead, any page on this machine.
 fn is_buyers_page(href: &str, account: &Account) -> bool {
     let Ok(url) = url::Url::parse(href) else { return false };
     let is_theirs = url.scheme() == "https"
         && url.username().is_empty()
         && url.host_str().is_some_and(|host| host == "paypal.com" || host.ends_with(".paypal.com"));
-    is_theirs || super::signature::is_own_simulator(&url, &account.base_url)
+    is_theirs || (super::signature::is_loopback(&account.base_url) && super::signature::is_loopback(href))
 }
 
 /// An order that PayPal has no more.

@@ -160,7 +160,8 @@ impl Verifier {
         let is_theirs = url.scheme() == "https"
             && url.port().is_none()
             && (LIVE_HOSTS.contains(&host) || (self.mode != Mode::Live && SANDBOX_HOSTS.contains(&host)));
-        is_theirs || is_own_simulator(&url, &self.base_url)
+        // Where a simulator on this machine is called instead of PayPal, it may stand behind a proxy of its own port.
+        is_theirs || (is_loopback(&self.base_url) && is_loopback(url.as_str()))
     }
 
     /// Whether somebody who is trusted vouches for the first of `certificates` as PayPal's, at `now`.
@@ -197,12 +198,8 @@ fn anchors(certificates: &[CertificateDer<'_>]) -> Vec<TrustAnchor<'static>> {
     certificates.iter().filter_map(read).collect()
 }
 
-/// Whether `url` lies on the simulator that is called instead of PayPal: `base_url` itself, on this machine.
-pub(super) fn is_own_simulator(url: &Url, base_url: &str) -> bool {
-    is_loopback(base_url) && Url::parse(base_url).is_ok_and(|base| base.origin() == url.origin())
-}
-
-fn is_loopback(base_url: &str) -> bool {
+/// Whether a URL lies on this machine, without TLS.
+pub(super) fn is_loopback(base_url: &str) -> bool {
     let Ok(url) = Url::parse(base_url) else { return false };
     let is_near = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -308,7 +305,7 @@ mod tests {
         }
         let simulated = verifier(Mode::Sandbox, "http://127.0.0.1:9", None);
         assert!(simulated.may_fetch("http://127.0.0.1:9/v1/notifications/certs/CERT-1"));
-        for elsewhere in ["http://127.0.0.1:8/v1/notifications/certs/CERT-1", "http://127.0.0.1:9/other/CERT-1"] {
+        for elsewhere in ["http://10.0.0.1:9/v1/notifications/certs/CERT-1", "http://127.0.0.1:9/other/CERT-1"] {
             assert!(!simulated.may_fetch(elsewhere), "{elsewhere}");
         }
     }
