@@ -91,6 +91,7 @@ impl Gateway {
             Err(seen) => return replay(seen),
         };
         metrics::counter!("switchyard_payments_created_total", "mode" => app.mode.as_str()).increment(1);
+        tracing::Span::current().record("payment", tracing::field::display(&payment.payment_id));
         tracing::debug!(mode = %app.mode, app = %app.app_id, payment = %payment.payment_id, "payment created");
         if let Some(rail) = rail {
             return self.start_and_answer(rail, payment, attempt, once.claim, once.request_id).await;

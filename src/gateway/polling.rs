@@ -77,6 +77,10 @@ impl Gateway {
         let Some(last) = attempts.last() else { return Ok(()) };
         let has_expired = self.clock.now() >= payment.expires_at;
         match last.state {
+            // No buyer has seen it: at its expiry it is closed. Should it be paid all the same, that is told.
+            AttemptState::Prepared | AttemptState::Unknown if has_expired => {
+                self.take_in(&payment, last, &Ok(Vec::new()), Closing::Close).await
+            }
             AttemptState::Prepared | AttemptState::Unknown => {
                 let rail = self.rail_of(last)?;
                 self.resume_start(&rail, payment, attempts).await

@@ -25,6 +25,9 @@ pub(super) const CALL_LEASE: Duration = Duration::from_secs(30);
 /// What a payment says of itself while its provider's answer is not known.
 pub(super) const OUTCOME_UNKNOWN: &str = "the provider did not answer; the outcome is unknown and is being looked up";
 
+/// Begins what is noted of an attempt whose call never left: its reference is as good as new.
+const NEVER_LEFT: &str = "not sent: ";
+
 const NOT_SENT: &str = "the provider could not be reached and nothing was charged";
 
 /// A payment under one reference: `<invoice number>-<number of the attempt>`, at most 40 characters.
@@ -159,9 +162,9 @@ impl Gateway {
     pub(super) async fn resume_start(&self, rail: &Rail, payment: Payment, attempts: Vec<Attempt>) -> Outcome<()> {
         let now = self.clock.now();
         let Some(last) = attempts.last().cloned() else { return Ok(()) };
+        let was_sent = !last.error.as_deref().unwrap_or_default().starts_with(NEVER_LEFT);
         let attempt = match rail.driver.lost_start {
-            LostStart::Repeat => last,
-            LostStart::NextReference => {
+            LostStart::NextReference if was_sent => {
                 let next = prepared(&payment, rail, attempts.len() + 1, now.strictly_after(last.created_at));
                 let (former, written) = (Attempt { state: AttemptState::Unknown, ..last }, next.clone());
                 self.write(Lane::Of(payment.payment_id.as_str()), move |conn| {
@@ -171,6 +174,7 @@ impl Gateway {
                 .await?;
                 next
             }
+            LostStart::Repeat | LostStart::NextReference => last,
         };
         let outcome = self.call_start(rail, &payment, &attempt, true).await;
         let (payment_id, attempt_id) = (payment.payment_id.clone(), attempt.attempt_id.clone());
@@ -225,13 +229,16 @@ fn record_start(
         // What was not sent now may have been sent before.
         Err(Failure::NotSent { class, .. }) if !is_repeat => {
             attempt.state = AttemptState::Refused;
-            attempt.error = Some(format!("not sent: {class}"));
+            attempt.error = Some(format!("{NEVER_LEFT}{class}"));
             payment.last_error = NOT_SENT.to_owned();
             payment.poll_at = Some(payment.expires_at);
         }
         Err(failure) => {
             attempt.state = AttemptState::Unknown;
-            attempt.error = Some(failure.class().to_owned());
+            attempt.error = Some(match failure {
+                Failure::NotSent { class, .. } => format!("{NEVER_LEFT}{class}"),
+                failure => failure.class().to_owned(),
+            });
             payment.last_error = OUTCOME_UNKNOWN.to_owned();
             payment.poll_at = Some(now.plus(unknown_wait(u32::try_from(payment.polls).unwrap_or(u32::MAX))));
             payment.polls = payment.polls.saturating_add(1);
