@@ -390,3 +390,69 @@ async fn a_refund_whose_answer_is_lost_is_202_and_ends_as_the_provider_did_it() 
         }
     }
 }
+
+#[tokio::test]
+async fn a_question_whose_answer_is_lost_is_asked_again_and_the_money_is_taken_once() {
+    for provider in RAILS {
+        for fault in LOST {
+            let rail = OnRail::start(provider).await;
+            let case = format!("{provider}, {fault:?}");
+            let payment_id = id_of(&rail.create(None, &case).await.expect_status(201).json());
+            rail.simulator.forget_webhooks();
+            rail.simulator.pay(&payment_id).await;
+            rail.proxy.set(fault).await;
+            rail.gateway.advance(Duration::from_secs(5 * 60)).await;
+            rail.proxy.set(Fault::Pass).await;
+            rail.pass(60).await;
+            rail.simulator.settled().await;
+            rail.gateway.step().await;
+            let payment = rail.product.payment(&payment_id).await;
+            assert_eq!((&payment["status"], &payment["paid_minor"]), (&json!("succeeded"), &json!(2900)), "{case}");
+            assert_eq!(rail.product.event_names(&payment_id).await, ["payment.succeeded"], "{case}");
+            assert_eq!(rail.simulator.charges(), 1, "{case}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refused_refund_is_failed_and_its_amount_is_free_again() {
+    for provider in REFUNDING {
+        let rail = OnRail::start(provider).await;
+        let payment_id = id_of(&rail.paid().await);
+        rail.simulator.refuse_next();
+        let refused = rail.refund(&payment_id, None, Some("key")).await.expect_status(201).json();
+        assert_eq!(refused["status"], "failed", "{provider}");
+        let again = rail.refund(&payment_id, None, Some("another")).await.expect_status(201).json();
+        assert_eq!(again["status"], "succeeded", "{provider}");
+        let names = rail.product.event_names(&payment_id).await;
+        assert_eq!(names, ["payment.succeeded", "refund.failed", "refund.succeeded"], "{provider}");
+    }
+}
+
+#[tokio::test]
+async fn a_refund_that_cannot_be_sent_is_503_and_nothing_is_reserved() {
+    for provider in REFUNDING {
+        let rail = OnRail::start(provider).await;
+        let payment_id = id_of(&rail.paid().await);
+        rail.proxy.set(Fault::Refuse).await;
+        rail.refund(&payment_id, None, Some("key")).await.expect_error(503, "ProviderUnavailable");
+        rail.proxy.set(Fault::Pass).await;
+        rail.gateway.clock.advance(Duration::from_secs(6));
+        let refund = rail.refund(&payment_id, None, Some("key")).await.expect_status(201).json();
+        assert_eq!(refund["status"], "succeeded", "{provider}");
+        let listed = rail.product.listed(&format!("/v1/refunds?payment_id={payment_id}")).await;
+        assert_eq!(listed.len(), 1, "{provider}");
+    }
+}
+
+#[tokio::test]
+async fn a_virtual_account_is_refunded_by_hand_and_says_so() {
+    let rail = OnRail::start("nicepay va").await;
+    let payment = rail.paid().await;
+    assert_eq!(payment["instructions"]["kind"], "virtual_account");
+    assert_eq!(payment["status"], "succeeded");
+    let refused = rail.refund(&id_of(&payment), None, Some("key")).await.expect_error(422, "RefundNotSupported");
+    let again = rail.refund(&id_of(&payment), None, Some("key")).await;
+    assert_eq!((again.status, again.text), (422, refused.text), "the answer stays");
+    assert!(rail.product.listed("/v1/refunds").await.is_empty());
+}
