@@ -79,7 +79,7 @@ pub const DRIVER: Driver = Driver {
             name: "webhook_id",
             is_required: true,
             meaning: "id of the webhook that is registered for it",
-            is_well_formed: |text| is_one_word(text, 50) && text.bytes().all(|byte| byte.is_ascii_alphanumeric()),
+            is_well_formed: |text| is_one_word(text, 50) && wire::is_id(text),
         },
         Credential {
             name: "webhook_ca",

@@ -148,9 +148,10 @@ pub(super) fn id_above<'a>(links: &'a [Link], folder: &str) -> Option<&'a str> {
     link.href.rsplit('/').next().filter(|id| is_id(id))
 }
 
-/// Whether `text` is an id as PayPal gives them.
+/// Whether `text` can be an id, safe in a path. PayPal's are letters and digits today.
 pub(super) fn is_id(text: &str) -> bool {
-    (1..=36).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// An id that may stand in a path.

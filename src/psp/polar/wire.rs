@@ -49,6 +49,7 @@ pub struct Pagination {
 #[derive(Deserialize)]
 pub struct Product {
     pub is_recurring: bool,
+    #[serde(default)]
     pub is_archived: bool,
     pub prices: Vec<Price>,
 }
