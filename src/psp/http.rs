@@ -217,6 +217,15 @@ impl Http {
         outcome
     }
 
+    /// Makes a call that is not the account's own, such as for a certificate: its failure says nothing of whether payments
+    /// can be made, so it neither opens the circuit nor is held up by it.
+    ///
+    /// # Errors
+    /// As [`Http::send`].
+    pub async fn send_aside(&self, request: Request) -> Result<Answer, Failure> {
+        self.call(request).await
+    }
+
     async fn call(&self, request: Request) -> Result<Answer, Failure> {
         let mut builder = self.client.request(request.method, &request.url);
         for (name, value) in request.headers {

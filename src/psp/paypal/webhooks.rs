@@ -106,7 +106,7 @@ impl Paypal {
         if let Some(kept) = self.verifier.kept(address) {
             return Fetched::Read(kept);
         }
-        match self.http.send(Request::get(address.to_owned())).await {
+        match self.http.send_aside(Request::get(address.to_owned())).await {
             Ok(answer) if answer.is_success() => match read_pem(&answer.body) {
                 Some(certificates) => {
                     self.verifier.keep(address, &certificates);
