@@ -156,6 +156,7 @@ impl Gateway {
             amount_minor: payment.amount_minor,
             currency: payment.currency,
             method: &payment.method,
+            is_open: payment.status == PaymentStatus::Initiated,
             now: self.clock.now(),
         }
     }

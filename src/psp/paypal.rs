@@ -219,6 +219,9 @@ impl Paypal {
         if !order.waits_for_capture() {
             return order.observations();
         }
+        if !payment.is_open {
+            return Ok(vec![Observation::Pending]);
+        }
         // A buyer never pays another sum than was asked for: what is not ours stays uncaptured.
         order.must_ask_for(payment)?;
         self.capture(payment, &order).await
@@ -248,8 +251,8 @@ impl Paypal {
         orders::of_refused_capture(&problem).map(|observation| vec![observation]).ok_or_else(|| problem.refusal())
     }
 
-    /// PayPal's API gives up no order with intent `CAPTURE`; one that is not captured takes no money and expires. That
-    /// it is not captured after this is the gateway's part: it does not fetch a payment that it has closed.
+    /// PayPal's API gives up no order with intent `CAPTURE`; one that is not captured takes no money and expires. A payment
+    /// that is closed here is not captured, whenever its buyer approves.
     async fn give_up_order(&self, payment: &Ongoing<'_>) -> Result<Vec<Observation>, Failure> {
         match self.read_order(payment).await? {
             None => Ok(vec![orders::expired()]),

@@ -153,6 +153,9 @@ pub struct Ongoing<'a> {
     pub currency: Currency,
     /// How the buyer pays.
     pub method: &'a str,
+    /// Whether it still waits to be paid here. Of one that is closed only what has happened is told: no money that waits
+    /// for nothing but us is taken any more.
+    pub is_open: bool,
     /// Now.
     pub now: Timestamp,
 }
@@ -162,7 +165,7 @@ pub struct Ongoing<'a> {
 pub struct RefundOrder<'a> {
     /// The payment.
     pub payment: Ongoing<'a>,
-    /// Ours, `rfd_…`: the provider's idempotency key, where it has one.
+    /// Ours, `ref_…`: the provider's idempotency key, where it has one.
     pub refund_id: &'a RefundId,
     /// The provider's id of the receipt that is given back.
     pub transaction: &'a str,
@@ -238,7 +241,8 @@ pub trait Psp: Send + Sync {
     /// Starts a payment. A repeat must lead to the same payment, or to one that no buyer has seen.
     fn start<'a>(&'a self, start: &'a Start<'a>) -> Called<'a, Started>;
 
-    /// Asks what has become of a payment, and completes what waits for nothing but us (an approved order is captured).
+    /// Asks what has become of a payment and, while it is open, completes what waits for nothing but us (an approved order
+    /// is captured).
     fn fetch<'a>(&'a self, payment: &'a Ongoing<'a>) -> Called<'a, Vec<Observation>>;
 
     /// Gives a payment up; tells what has become of it, which may be that it is paid.

@@ -70,6 +70,7 @@ impl Sale {
             amount_minor: AMOUNT,
             currency: rupiah(),
             method: self.method,
+            is_open: true,
             now: now(),
         }
     }

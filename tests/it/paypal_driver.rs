@@ -97,6 +97,7 @@ impl Bench {
             amount_minor: self.amount_minor,
             currency: self.currency,
             method: "paypal",
+            is_open: true,
             now: self.clock.now(),
         }
     }

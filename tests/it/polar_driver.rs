@@ -113,6 +113,7 @@ impl Case {
             amount_minor,
             currency: Currency::parse(currency).unwrap(),
             method: "polar",
+            is_open: true,
             now: self.now,
         }
     }

@@ -294,6 +294,7 @@ impl OngoingInput {
             amount_minor: self.amount_minor,
             currency: self.currency,
             method: &self.method,
+            is_open: true,
             now: self.now,
         }
     }

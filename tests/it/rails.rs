@@ -456,3 +456,20 @@ async fn a_virtual_account_is_refunded_by_hand_and_says_so() {
     assert_eq!((again.status, again.text), (422, refused.text), "the answer stays");
     assert!(rail.product.listed("/v1/refunds").await.is_empty());
 }
+
+#[tokio::test]
+async fn an_order_that_is_approved_after_its_payment_was_closed_is_not_captured() {
+    let rail = OnRail::start("paypal").await;
+    let payment_id = id_of(&rail.create(None, "closed").await.expect_status(201).json());
+    rail.product.post(&format!("/v1/payments/{payment_id}/cancel"), &json!({})).await.expect_status(200);
+    rail.simulator.pay(&payment_id).await;
+    rail.gateway.step().await;
+    let back = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let back = back.get(rail.gateway.url(&format!("/return/{payment_id}?token=another"))).send().await.unwrap();
+    assert_eq!(back.status(), 303);
+    let expected = format!("https://shop.example/thanks?order=7&payment_id={payment_id}&status=canceled");
+    assert_eq!(back.headers()["location"], expected);
+    rail.pass(60).await;
+    assert_eq!(rail.product.payment(&payment_id).await["status"], "canceled");
+    assert_eq!(rail.simulator.charges(), 0);
+}
