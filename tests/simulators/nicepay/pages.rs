@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::HttpResponse;
 
-use super::{Shared, change, pay};
+use super::{Charge, Shared, change, pay};
 
 /// Where the pages are, with the id behind it.
 pub(super) const PATH: &str = "/simulator/pay/";
@@ -14,7 +14,10 @@ fn escape(text: &str) -> String {
 }
 
 fn page(status: u16, body: &str) -> HttpResponse {
-    let html = format!("<!doctype html><title>NICEPAY simulator</title><h1>NICEPAY simulator</h1>{body}");
+    let html = format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>NICEPAY simulator</title><h1>NICEPAY simulator</h1>{body}"
+    );
     HttpResponse::build(actix_web::http::StatusCode::from_u16(status).unwrap())
         .content_type("text/html; charset=utf-8")
         .body(html)
@@ -31,10 +34,8 @@ pub(super) fn answer(shared: &Arc<Shared>, method: &str, path: &str, body: &[u8]
                 .rev()
                 .map(|charge| {
                     let (id, reference) = (escape(&charge.id), escape(&charge.reference));
-                    format!(
-                        "<li><a href=\"{PATH}{id}\">{reference}</a>: Rp {}, status {}",
-                        charge.amount, charge.status
-                    )
+                    let (what, state) = (escape(&way(charge)), state(charge));
+                    format!("<li><a href=\"{PATH}{id}\">{reference}</a>: {what}, Rp {}, {state}", charge.amount)
                 })
                 .collect();
             page(200, &format!("<ul>{rows}</ul>"))
@@ -58,9 +59,29 @@ pub(super) fn answer(shared: &Arc<Shared>, method: &str, path: &str, body: &[u8]
     }
 }
 
+/// How it is paid, as a person knows it.
+fn way(charge: &Charge) -> String {
+    if charge.is_qris { "QRIS".to_owned() } else { format!("{} {}", charge.bank, charge.number) }
+}
+
+/// What has become of it. The two methods number the same states differently.
+fn state(charge: &Charge) -> String {
+    let word = match (charge.is_qris, charge.status) {
+        (_, '0') => "paid",
+        (_, '3') => "waiting for the buyer",
+        (false, '1') => "taken back by the bank",
+        (true, '2') => "given back or voided",
+        (true, '4') => "under way",
+        (false, '4') | (true, '5') => "expired or canceled",
+        (true, '6') => "failed",
+        _ => "neither paid nor waiting",
+    };
+    format!("{word} (status {})", charge.status)
+}
+
 fn show(shared: &Shared, id: &str) -> HttpResponse {
     let Some(charge) = shared.lock().find(id).cloned() else { return page(404, "There is no such payment.") };
-    let what = if charge.is_qris { charge.qr.clone() } else { format!("{} {}", charge.bank, charge.number) };
+    let what = if charge.is_qris { charge.qr.clone() } else { way(&charge) };
     let buttons: String = [("pay", "Pay"), ("expire", "Let it expire"), ("fail", "Let it fail")]
         .iter()
         .map(|(verb, label)| format!("<button name=\"do\" value=\"{verb}\">{label}</button> "))

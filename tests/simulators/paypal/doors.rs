@@ -40,6 +40,9 @@ pub async fn answer(shared: &Data<Shared>, request: &HttpRequest, body: &[u8]) -
     let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()));
     let call = Call { method: request.method().to_string(), path, headers: headers.collect(), body: text };
     let query = request.query_string().to_owned();
+    if call.path == "/" {
+        return list_page(shared);
+    }
     if call.path.starts_with("/checkoutnow") {
         return page(shared, &call, &query);
     }
@@ -532,6 +535,28 @@ pub fn approve(shared: &Data<Shared>, name: &str) {
     webhooks::tell(shared, "CHECKOUT.ORDER.APPROVED", "checkout-order", order);
 }
 
+fn escaped(value: &Value) -> String {
+    value.as_str().unwrap_or_default().replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+/// Every order, the newest first, for a person.
+fn list_page(shared: &Data<Shared>) -> HttpResponse {
+    let books = shared.books();
+    let mut orders: Vec<_> = books.orders.values().collect();
+    orders.sort_by_key(|order| std::cmp::Reverse(order.made_at));
+    let rows = orders.into_iter().map(|order| {
+        let (unit, id, status) = (order.unit(), &order.id, order.status);
+        let (value, currency) = (escaped(&unit["amount"]["value"]), escaped(&unit["amount"]["currency_code"]));
+        let payment = escaped(&unit["custom_id"]);
+        format!("<li><a href=\"/checkoutnow?token={id}\">{payment}</a>: {value} {currency}, {status}")
+    });
+    let rows: String = rows.collect();
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>PayPal simulator</title><h1>PayPal simulator</h1><ul>{rows}</ul></html>"
+    ))
+}
+
 fn page(shared: &Data<Shared>, call: &Call, query: &str) -> HttpResponse {
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
     let token = pairs.find(|(name, _)| name == "token").map(|(_, token)| token.into_owned()).unwrap_or_default();
@@ -552,10 +577,10 @@ fn page(shared: &Data<Shared>, call: &Call, query: &str) -> HttpResponse {
         ("POST", "/checkoutnow/cancel") => to(order.back(false)),
         ("GET", "/checkoutnow") => {
             let amount = &order.unit()["amount"];
-            let escaped = |value: &Value| value.as_str().unwrap_or_default().replace('&', "&amp;").replace('<', "&lt;");
             HttpResponse::Ok().content_type("text/html; charset=utf-8").body(format!(
-                "<!doctype html><html lang=en><title>PayPal simulator</title><h1>PayPal simulator</h1>\
-                 <p>{description}</p><p><strong>{value} {currency}</strong></p>\
+                "<!doctype html><html lang=en><meta charset=utf-8>\
+                 <meta name=viewport content=\"width=device-width\"><title>PayPal simulator</title>\
+                 <h1>PayPal simulator</h1><p>{description}</p><p><strong>{value} {currency}</strong></p>\
                  <form method=post action=\"/checkoutnow/approve?token={token}\"><button>Approve</button></form>\
                  <form method=post action=\"/checkoutnow/cancel?token={token}\"><button>Cancel</button></form>",
                 description = escaped(&order.unit()["description"]),

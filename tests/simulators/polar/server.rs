@@ -54,6 +54,9 @@ fn business(place: &str, message: &str, input: &Value) -> Reply {
 
 pub async fn handle(request: HttpRequest, body: Bytes, shared: Data<Shared>) -> HttpResponse {
     let path = request.path().to_owned();
+    if path == "/" {
+        return list_page(&shared);
+    }
     if let Some(rest) = path.strip_prefix("/checkout/") {
         let response = page(&shared, request.method().as_str(), rest);
         webhooks::send(&shared);
@@ -465,6 +468,30 @@ fn create_endpoint(shared: &Shared, books: &mut Books, body: &Value) -> Reply {
     Reply(201, endpoint)
 }
 
+fn escaped(value: &Value) -> String {
+    value.as_str().unwrap_or_default().replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")
+}
+
+/// Every checkout, the newest first, for a person.
+fn list_page(shared: &Shared) -> HttpResponse {
+    let books = shared.books.lock().unwrap();
+    let rows = books.checkouts.iter().rev().map(|checkout| {
+        format!(
+            "<li><a href=\"{}\">{}</a>: {} {}, {}",
+            escaped(&checkout["url"]),
+            escaped(&checkout["metadata"]["payment_id"]),
+            checkout["amount"],
+            escaped(&checkout["currency"]).to_uppercase(),
+            escaped(&checkout["status"])
+        )
+    });
+    let rows: String = rows.collect();
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>Polar simulator</title><h1>Polar simulator</h1><ul>{rows}</ul></html>"
+    ))
+}
+
 /// The buyer's page: `{client_secret}` shows it, `…/pay` and `…/decline` are its buttons.
 fn page(shared: &Shared, method: &str, rest: &str) -> HttpResponse {
     let (secret, what) = rest.split_once('/').unwrap_or((rest, ""));
@@ -489,9 +516,8 @@ fn page(shared: &Shared, method: &str, rest: &str) -> HttpResponse {
         ("POST", _) => return HttpResponse::Gone().body("This checkout is over."),
         _ => {}
     }
-    let text = |value: &Value| value.as_str().unwrap_or_default().replace('&', "&amp;").replace('<', "&lt;");
-    let (name, status) = (text(&checkout["product"]["name"]), text(&checkout["status"]));
-    let amount = format!("{} {}", checkout["amount"], text(&checkout["currency"]).to_uppercase());
+    let (name, status) = (escaped(&checkout["product"]["name"]), escaped(&checkout["status"]));
+    let amount = format!("{} {}", checkout["amount"], escaped(&checkout["currency"]).to_uppercase());
     let buttons = if is_open {
         format!(
             "<form method=post action=/checkout/{secret}/pay><button id=pay>Pay</button></form>\
@@ -501,7 +527,7 @@ fn page(shared: &Shared, method: &str, rest: &str) -> HttpResponse {
         String::new()
     };
     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(format!(
-        "<!doctype html><html lang=en><title>Checkout (simulated)</title><h1>{name}</h1>\
-         <p>{amount} in the smallest unit, and tax. The checkout is {status}.</p>{buttons}</html>"
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\
+         <title>Polar simulator</title><h1>{name}</h1><p>{amount} in the smallest unit, and tax. The checkout is {status}.</p>{buttons}</html>"
     ))
 }
