@@ -1,5 +1,7 @@
 //! The page of a payment that its buyer makes by a virtual account or a QRIS code: what to pay where until when, in
 //! Indonesian and English, and what has become of it. It works without its script, which keeps it up to date.
+//!
+//! Who pays at the provider's own page is sent there, and waits here while it is not known whether there is one yet.
 
 use actix_web::http::header::ACCEPT_LANGUAGE;
 use actix_web::web::{Data, Path};
@@ -9,7 +11,7 @@ use qrcode::{Color, QrCode};
 
 use super::bank_guides::{Guide, bank_title, guides};
 use super::checkout_words::Words;
-use super::{back_to_shop, page_under};
+use super::{back_to_shop, onward, page as plain_page, page_under};
 use crate::domain::mode::Mode;
 use crate::domain::money::format_amount;
 use crate::domain::payments::{Instructions, PaymentStatus};
@@ -45,6 +47,19 @@ struct CheckoutPage<'a> {
     states: Vec<State>,
 }
 
+/// What a buyer sees who comes while the provider has not been heard of yet.
+#[derive(Template)]
+#[template(path = "preparing.html")]
+struct PreparingPage<'a> {
+    first: &'static Words,
+    second: &'static Words,
+    amount: String,
+    is_sandbox: bool,
+    description: &'a str,
+    invoice_number: &'a str,
+    payment_id: &'a str,
+}
+
 /// How the buyer pays.
 enum Way {
     /// To this number, in groups of four.
@@ -63,15 +78,15 @@ struct State {
 }
 
 /// The page on which a buyer learns how to pay, and that it worked.
-#[utoipa::path(tag = "Checkout", params(("payment_id" = String, Path)), responses((status = 200, description = "A page"), (status = 404)))]
+#[utoipa::path(tag = "Checkout", params(("payment_id" = String, Path)), responses((status = 200, description = "A page"), (status = 303, description = "On to the provider's own page, or back to `return_url` when all is over"), (status = 404)))]
 #[get("/checkout/{payment_id}")]
 pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>, request: HttpRequest) -> Answered {
     let payment = gateway.checkout_payment(&payment_id).await?;
-    let json = payment.instructions.as_deref().unwrap_or_default();
-    let instructions: Instructions = serde_json::from_str(json).map_err(|error| unreadable(&payment, &error))?;
     let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    let [first, second] = Words::in_order(accepted);
-    let languages = [first, second];
+    let languages = Words::in_order(accepted);
+    let Some(json) = payment.instructions.as_deref() else { return without_instructions(&payment, languages) };
+    let instructions: Instructions = serde_json::from_str(json).map_err(|error| unreadable(&payment, &error))?;
+    let [first, second] = languages;
     let (title, way, guides, expires) = match instructions {
         Instructions::VirtualAccount { bank, number, expires_at } => {
             let title = format!("{} virtual account", bank_title(&bank));
@@ -110,6 +125,25 @@ pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>, request: Htt
             states: states(&payment, languages),
         },
     )
+}
+
+/// A payment that is over leads nowhere but back: the provider's page might still take money for it.
+fn without_instructions(payment: &Payment, [first, second]: [&'static Words; 2]) -> Answered {
+    if payment.status != PaymentStatus::Initiated {
+        return Ok(onward(&back_to_shop(payment, payment.status)));
+    }
+    if let Some(url) = &payment.provider_checkout_url {
+        return Ok(onward(url));
+    }
+    plain_page(&PreparingPage {
+        first,
+        second,
+        amount: first.amount(&format_amount(payment.amount_minor, payment.currency), payment.currency),
+        is_sandbox: payment.mode == Mode::Sandbox,
+        description: payment.description.as_deref().unwrap_or_default(),
+        invoice_number: &payment.invoice_number,
+        payment_id: payment.payment_id.as_str(),
+    })
 }
 
 fn unreadable(payment: &Payment, error: &dyn std::fmt::Display) -> Fault {

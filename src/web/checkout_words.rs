@@ -23,6 +23,7 @@ pub struct Words {
     pub how: &'static str,
     pub reload: &'static str,
     pub back: &'static str,
+    pub preparing: [&'static str; 2],
     pub waiting: [&'static str; 2],
     pub expired: [&'static str; 2],
     pub succeeded: [&'static str; 2],
@@ -48,6 +49,7 @@ static INDONESIAN: Words = Words {
     how: "Cara membayar",
     reload: "Muat ulang untuk melihat status terbaru",
     back: "Kembali ke toko",
+    preparing: ["Pembayaran sedang disiapkan", "Tunggu sebentar. Halaman ini memuat ulang sendiri."],
     waiting: ["Menunggu pembayaran", "Halaman ini berubah sendiri begitu pembayaran diterima."],
     expired: [
         "Waktu pembayaran habis",
@@ -95,6 +97,7 @@ static ENGLISH: Words = Words {
     how: "How to pay",
     reload: "Reload to see how it stands",
     back: "Back to the shop",
+    preparing: ["Your payment is being prepared", "Just a moment. This page reloads itself."],
     waiting: ["Waiting for your payment", "This page changes by itself once the payment is received."],
     expired: [
         "The time to pay is over",

@@ -2,7 +2,9 @@
 //! without it. Nothing is loaded from elsewhere.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::web::ServiceConfig;
 use askama::Template;
 use url::Url;
@@ -69,6 +71,15 @@ fn page_under(policy: &'static str, template: &impl Template) -> Result<HttpResp
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type("text/html; charset=utf-8")
         .body(html))
+}
+
+/// Sends the buyer on.
+fn onward(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, location))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .finish()
 }
 
 /// The product's return URL with the payment's id and its status appended to its query.

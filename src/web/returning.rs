@@ -1,11 +1,10 @@
 //! Where a provider sends the buyer afterwards: the payment is looked up there and then, and the buyer goes on to the
 //! product with what it has come to.
 
-use actix_web::http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY};
+use actix_web::get;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpResponse, get};
 
-use super::back_to_shop;
+use super::{back_to_shop, onward};
 use crate::gateway::Gateway;
 use crate::problem::Answered;
 
@@ -14,9 +13,5 @@ use crate::problem::Answered;
 #[get("/return/{payment_id}")]
 pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>) -> Answered {
     let payment = gateway.return_from_provider(&payment_id).await?;
-    Ok(HttpResponse::SeeOther()
-        .insert_header((LOCATION, back_to_shop(&payment, payment.status)))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
-        .finish())
+    Ok(onward(&back_to_shop(&payment, payment.status)))
 }

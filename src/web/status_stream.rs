@@ -72,7 +72,7 @@ impl Watch {
                 return None;
             }
             // A database that is away for a moment must not send every waiting page off at once.
-            if let Ok(payment) = self.gateway.checkout_payment(&self.payment_id).await {
+            if let Ok(payment) = self.gateway.instructed_payment(&self.payment_id).await {
                 self.found = payment.status;
             }
             if self.told == Some(self.found) && self.looks.is_multiple_of(LOOKS_BETWEEN_SIGNS) {
@@ -90,7 +90,7 @@ fn status_json(status: PaymentStatus) -> String {
 #[utoipa::path(tag = "Checkout", params(("payment_id" = String, Path)), responses((status = 200, description = "Its status", content_type = "application/json"), (status = 404)))]
 #[get("/checkout/{payment_id}/status")]
 pub async fn current(gateway: Data<Gateway>, payment_id: Path<String>) -> Answered {
-    let payment = gateway.checkout_payment(&payment_id).await?;
+    let payment = gateway.instructed_payment(&payment_id).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -102,7 +102,7 @@ pub async fn current(gateway: Data<Gateway>, payment_id: Path<String>) -> Answer
 #[utoipa::path(tag = "Checkout", params(("payment_id" = String, Path)), responses((status = 200, description = "Server-sent events", content_type = "text/event-stream"), (status = 404), (status = 503, description = "Too many are open: ask for the status instead")))]
 #[get("/checkout/{payment_id}/events")]
 pub async fn events(gateway: Data<Gateway>, streams: Data<OpenStreams>, payment_id: Path<String>) -> Answered {
-    let payment = gateway.checkout_payment(&payment_id).await?;
+    let payment = gateway.instructed_payment(&payment_id).await?;
     let streams = Arc::clone(&streams.0);
     let Ok(place) = Arc::clone(&streams).try_acquire_owned() else {
         let detail = "too many pages are waiting; ask for the status instead";

@@ -124,15 +124,98 @@ async fn only_a_payment_by_instructions_has_this_page() {
     let product = gateway.product(Mode::Sandbox).await;
     let at_the_mock = id_of(&product.created(json!({})).await);
     let with_a_page_there = id_of(&product.created(json!({ "method": "paypal", "currency": "USD" })).await);
-    let sql = format!("UPDATE payments SET provider = 'paypal' WHERE payment_id = '{with_a_page_there}'");
-    gateway.database.execute(&sql).unwrap();
+    at_paypal(&gateway, &with_a_page_there, Some(ELSEWHERE));
     for payment_id in [at_the_mock.as_str(), &with_a_page_there, "pay_00000000000000000000000000", "x"] {
-        for path in ["", "/status", "/events"] {
+        for path in ["/status", "/events"] {
             gateway.fetch(&format!("/checkout/{payment_id}{path}")).await.expect_error(404, "PaymentNotFound");
+        }
+        if payment_id != with_a_page_there {
+            gateway.fetch(&format!("/checkout/{payment_id}")).await.expect_error(404, "PaymentNotFound");
         }
     }
     let payment = with_account(&gateway, &product).await;
     gateway.fetch(&format!("/mock{}", payment.path)).await.expect_error(404, "PaymentNotFound");
+}
+
+const ELSEWHERE: &str = "https://www.paypal.example/checkoutnow?token=5O190127TN364715T&amp=1";
+
+/// Makes a payment at the mock one at a provider with a page of its own, if that is known yet.
+fn at_paypal(gateway: &TestGateway, payment_id: &str, page: Option<&str>) {
+    let page = page.map_or_else(|| "NULL".to_owned(), |page| format!("'{page}'"));
+    let sql = format!(
+        "UPDATE payments SET provider = 'paypal', fallback_wanted = NULL, fallback_reason = NULL, \
+         provider_ref = NULL, provider_checkout_url = {page} WHERE payment_id = '{payment_id}'"
+    );
+    assert_eq!(gateway.database.execute(&sql), Ok(1));
+}
+
+async fn without_following(gateway: &TestGateway, path: &str) -> Answer {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    Answer::of(client.get(gateway.url(path)).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn who_pays_at_the_providers_page_is_sent_there_and_back_once_all_is_over() {
+    let gateway = TestGateway::spawn_stepped().await;
+    let product = gateway.product(Mode::Sandbox).await;
+    let payment_id = id_of(&product.created(json!({ "method": "paypal", "currency": "USD" })).await);
+    at_paypal(&gateway, &payment_id, Some(ELSEWHERE));
+    let path = format!("/checkout/{payment_id}");
+    let on = without_following(&gateway, &path).await.expect_status(303);
+    assert_eq!(on.header("location"), Some(ELSEWHERE));
+    assert_eq!((on.header("cache-control"), on.header("referrer-policy")), (Some("no-store"), Some("no-referrer")));
+    let waiting = Waiting { payment_id, path };
+    for status in ["failed", "canceled", "succeeded"] {
+        waiting.ends(&gateway, status);
+        let back = without_following(&gateway, &waiting.path).await.expect_status(303);
+        let expected = format!("payment_id={}&status={status}", waiting.payment_id);
+        let location = back.header("location").unwrap();
+        assert!(location.starts_with("https://shop.example/") && location.ends_with(&expected), "{location}");
+    }
+}
+
+#[tokio::test]
+async fn while_the_start_is_not_known_a_page_says_so_and_reloads_itself() {
+    let gateway = TestGateway::spawn_stepped().await;
+    let product = gateway.product(Mode::Sandbox).await;
+    let changes =
+        json!({ "method": "paypal", "currency": "USD", "amount_minor": 2900, "description": "Two <b>tickets</b>" });
+    let payment_id = id_of(&product.created(changes).await);
+    at_paypal(&gateway, &payment_id, None);
+    let path = format!("/checkout/{payment_id}");
+    assert_eq!(product.payment(&payment_id).await["checkout_url"], gateway.url(&path));
+    let page = fetch_in(&gateway, &path, "id").await.expect_status(200);
+    for expected in [
+        "<html lang=\"id\">",
+        "<meta http-equiv=\"refresh\" content=\"3\">",
+        "29.00",
+        "Pembayaran sedang disiapkan",
+        "Your payment is being prepared",
+        "Two &#60;b&#62;tickets&#60;/b&#62;",
+        "<strong>Sandbox.</strong>",
+    ] {
+        assert!(page.text.contains(expected), "no {expected} in {}", page.text);
+    }
+    assert!(!page.text.contains("<script"), "nothing here needs one");
+    assert_eq!((page.header("cache-control"), page.header("referrer-policy")), (Some("no-store"), Some("no-referrer")));
+    at_paypal(&gateway, &payment_id, Some(ELSEWHERE));
+    without_following(&gateway, &path).await.expect_status(303);
+}
+
+#[tokio::test]
+async fn in_a_browser_without_javascript_a_payment_that_was_being_prepared_turns_into_its_instructions() {
+    let gateway = TestGateway::spawn().await;
+    let product = gateway.product(Mode::Sandbox).await;
+    let payment_id = id_of(&product.created(json!({})).await);
+    at_paypal(&gateway, &payment_id, None);
+    let browser = Browser::on_a_phone(false).await;
+    browser.open(&gateway.url(&format!("/checkout/{payment_id}"))).await;
+    assert!(text(&browser, "main").await.contains("Your payment is being prepared"));
+    assert_eq!(browser.evaluate("return document.documentElement.scrollWidth").await, 390);
+    let instructions = account("bca", "900000011030014101", in_a_day(&gateway));
+    let sql = format!("UPDATE payments SET instructions = '{instructions}' WHERE payment_id = '{payment_id}'");
+    assert_eq!(gateway.database.execute(&sql), Ok(1));
+    eventually("the number", || async { text(&browser, "main").await.contains("Virtual account number") }).await;
 }
 
 #[tokio::test]
