@@ -1,6 +1,7 @@
 //! The log and the metrics. What goes into a log line is chosen at the place that writes it: ids, modes and classes of
 //! error, never a header, a query string, a body or a secret.
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -11,7 +12,8 @@ static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 /// Starts the log on standard error. A second call changes nothing, so tests may all call it.
 pub fn start_log(filter: &str, json: bool) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let has_colors = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(has_colors);
     let _ = if json { builder.json().flatten_event(true).try_init() } else { builder.compact().try_init() };
 }
 
