@@ -94,7 +94,7 @@ pub const DRIVER: Driver = Driver {
         "qris" => Ok(()),
         _ => Err(
             "NICEPAY cannot refund a paid virtual account: transfer the money to the buyer's bank account, by hand \
-                  or by payout, and note it here",
+             or by payout",
         ),
     },
     scrubbed: &[
