@@ -138,6 +138,42 @@ pub fn provider_title(name: &str) -> Option<&'static str> {
     Driver::named(name).map(|driver| driver.title)
 }
 
+/// What the providers can do and want to know, as Markdown tables for the README.
+#[must_use]
+pub fn markdown_table() -> String {
+    let real: Vec<&Driver> = DRIVERS.into_iter().filter(|driver| driver.connect.is_some()).collect();
+    let mut text = String::from(
+        "| provider | methods | currencies | needs | hosts (sandbox, live) |\n\
+         |---|---|---|---|---|\n",
+    );
+    for driver in &real {
+        let email = if driver.requires_email { Some("`email`".to_owned()) } else { None };
+        let metadata = driver.requires_metadata.iter().map(|name| format!("`metadata.{name}`"));
+        let needs: Vec<String> = email.into_iter().chain(metadata).collect();
+        let needs = if needs.is_empty() { "nothing more".to_owned() } else { needs.join(", ") };
+        let currencies = match driver.currencies {
+            few if few.len() <= 30 => few.join(", "),
+            many => format!("{} currencies", many.len()),
+        };
+        text.push_str(&format!(
+            "| {} | `{}` | {currencies} | {needs} | `{}`, `{}` |\n",
+            driver.title,
+            driver.methods.join("`, `"),
+            driver.sandbox_host,
+            driver.live_host
+        ));
+    }
+    text.push_str("\n| setting under `providers` | | meaning |\n|---|---|---|\n");
+    for driver in &real {
+        for credential in driver.credentials {
+            let need = if credential.is_required { "required" } else { "optional" };
+            let (provider, name) = (driver.name, credential.name);
+            text.push_str(&format!("| `{provider}.<mode>.{name}` | {need} | {} |\n", credential.meaning));
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -42,7 +42,7 @@ pub const DRIVER: Driver = Driver {
         Credential {
             name: "imid",
             is_required: true,
-            meaning: "merchant id (iMid)",
+            meaning: "merchant id (iMid), as NICEPAY gave it",
             is_well_formed: |text| is_token(text) && text.len() <= 10,
         },
         Credential {

@@ -66,7 +66,7 @@ pub const DRIVER: Driver = Driver {
         Credential {
             name: "client_id",
             is_required: true,
-            meaning: "client id of the REST app",
+            meaning: "client id of the REST app: PayPal's developer dashboard, Apps & Credentials",
             is_well_formed: |text| is_one_word(text, 255),
         },
         Credential {
@@ -78,7 +78,7 @@ pub const DRIVER: Driver = Driver {
         Credential {
             name: "webhook_id",
             is_required: true,
-            meaning: "id of the webhook that is registered for it",
+            meaning: "id that PayPal gave the webhook which is registered for this app, not its URL",
             is_well_formed: |text| is_one_word(text, 50) && wire::is_id(text),
         },
         Credential {

@@ -41,6 +41,17 @@ fn check_generated(name: &str, expected: &str) {
 fn the_tables_of_the_readme_are_those_of_the_code() {
     check_generated("settings", &switchyard::config::markdown_table());
     check_generated("errors", &switchyard::error::markdown_table());
+    check_generated("providers", &switchyard::psp::markdown_table());
+}
+
+#[test]
+fn the_readme_names_every_event() {
+    let readme = readme();
+    let (_, events) = readme.split_once("\n### Events\n").unwrap();
+    let (events, _) = events.split_once("\n### ").unwrap();
+    for name in switchyard::domain::events::EVENT_TYPES {
+        assert!(events.contains(&format!("`{name}`")), "no {name}");
+    }
 }
 
 #[test]
