@@ -7,7 +7,6 @@ use super::settle::Settled;
 use super::{Gateway, settle, subscriptions};
 use crate::domain::ids::{AccountId, InboxId, PaymentId};
 use crate::domain::mode::Mode;
-use crate::domain::payments::AttemptState;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::psp::{self, About, Driver, News, WebhookReading};
@@ -234,7 +233,7 @@ fn apply(conn: &mut Conn, mut row: InboxRow, news: &News, now: Timestamp) -> Sto
             row.payment_id = Some(payment.payment_id.clone());
             row.attempt_id = attempt.as_ref().map(|attempt| attempt.attempt_id.clone());
             if let (Some(attempt), Some(provider_ref)) = (attempt, &news.about.provider_ref) {
-                learn(conn, &mut payment, attempt, provider_ref, now)?;
+                learn(conn, &mut payment, attempt, provider_ref)?;
             }
             apply_to(conn, &mut row, &mut payment, news, now)?
         }
@@ -320,24 +319,13 @@ fn find(conn: &mut Conn, row: &InboxRow, about: &About) -> StoreResult<Found> {
     Ok(Found::Payment(payment, Some(attempt)))
 }
 
-/// An attempt whose answer was lost is known now by the provider's own id.
-fn learn(
-    conn: &mut Conn,
-    payment: &mut Payment,
-    attempt: Attempt,
-    provider_ref: &str,
-    now: Timestamp,
-) -> StoreResult<()> {
+/// An attempt whose answer has not come is known now by the provider's own id. It is not started for that: where the
+/// buyer pays is in the answer alone, which is waited for or asked for again.
+fn learn(conn: &mut Conn, payment: &mut Payment, attempt: Attempt, provider_ref: &str) -> StoreResult<()> {
     if attempt.provider_ref.is_some() || attempt.provider == psp::mock::DRIVER.name {
         return Ok(());
     }
-    let is_lost = matches!(attempt.state, AttemptState::Prepared | AttemptState::Unknown);
-    let known = Attempt {
-        provider_ref: Some(provider_ref.to_owned()),
-        state: if is_lost { AttemptState::Started } else { attempt.state },
-        answered_at: Some(now),
-        ..attempt
-    };
+    let known = Attempt { provider_ref: Some(provider_ref.to_owned()), ..attempt };
     payments::save_attempt(conn, &known)?;
     if payment.provider_ref.is_none() {
         payment.provider_ref = Some(provider_ref.to_owned());

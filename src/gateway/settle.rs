@@ -2,6 +2,7 @@
 //! holds the payment: the change of state, the receipt, the event and its deliveries commit together.
 
 use super::refunds;
+use super::starting::OUTCOME_UNKNOWN;
 use super::views::{fallback_of, raw, render};
 use crate::domain::events::PaymentEvent;
 use crate::domain::ids::EventId;
@@ -36,6 +37,8 @@ pub(super) fn settle(
         booked: &booked,
     };
     let decision = decide(&standing, observation);
+    // So it says of itself until its start has been answered.
+    let is_start_open = payment.last_error == OUTCOME_UNKNOWN;
     let event_type = match &decision {
         Decision::Nothing => return Ok(decision),
         Decision::Succeed => {
@@ -72,14 +75,13 @@ pub(super) fn settle(
     }
     if payment.status != PaymentStatus::Initiated {
         payment.poll_at = None;
-        // Without a reference the start's outcome was unknown until now.
-        if payment.provider_ref.is_none() {
+        if is_start_open || payment.provider_ref.is_none() {
             let state = match payment.status {
                 PaymentStatus::Failed => AttemptState::Refused,
                 _ => AttemptState::Started,
             };
             payments::resolve_attempts(conn, &payment.payment_id, state, at)?;
-            if let Observation::Paid { transaction, .. } = observation {
+            if let (None, Observation::Paid { transaction, .. }) = (&payment.provider_ref, observation) {
                 payment.provider_ref = Some(transaction.clone());
             }
         }
