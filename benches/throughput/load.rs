@@ -10,10 +10,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::rails::Rails;
 use crate::receiver::Receiver;
 use crate::server::ServerProcess;
 
-const CONNECTIONS: usize = 64;
+pub const CONNECTIONS: usize = 64;
 
 /// Payment ids that (d) reads: some of those that (c) made.
 const KEPT_IDS: usize = 10_000;
@@ -26,12 +27,24 @@ pub enum Phase {
     Create,
     Get,
     Charge,
+    Routed,
+    RoutedSlowly,
+    Webhook,
     List,
 }
 
 impl Phase {
     /// The rows of a round, in their order.
-    pub const ALL: [Self; 5] = [Self::Signed, Self::Write, Self::Create, Self::Get, Self::Charge];
+    pub const ALL: [Self; 8] = [
+        Self::Signed,
+        Self::Write,
+        Self::Create,
+        Self::Get,
+        Self::Charge,
+        Self::Routed,
+        Self::RoutedSlowly,
+        Self::Webhook,
+    ];
 
     pub const fn letter(self) -> char {
         match self {
@@ -40,6 +53,9 @@ impl Phase {
             Self::Create => 'c',
             Self::Get => 'd',
             Self::Charge => 'e',
+            Self::Routed => 'f',
+            Self::RoutedSlowly => 'g',
+            Self::Webhook => 'h',
             Self::List => 'l',
         }
     }
@@ -51,6 +67,9 @@ impl Phase {
             Self::Create => "(c) POST /v1/payments",
             Self::Get => "(d) GET /v1/payments/{id}",
             Self::Charge => "(e) whole charges",
+            Self::Routed => "(f) POST /v1/payments, provider answers at once",
+            Self::RoutedSlowly => "(g) 500/s arrive, provider takes ~120 ms: what is added to that",
+            Self::Webhook => "(h) provider's webhooks, each settles a payment",
             Self::List => "(l) GET /v1/payments, a page",
         }
     }
@@ -70,30 +89,41 @@ pub struct Client {
 }
 
 struct Shared {
-    address: String,
-    public_key: String,
-    secret: String,
+    product: Product,
     counter: AtomicU64,
     ids: Mutex<Vec<String>>,
     receiver: Arc<Receiver>,
+    rails: Arc<Rails>,
 }
 
 impl Client {
     pub fn new(server: &ServerProcess) -> Self {
         Self {
             shared: Arc::new(Shared {
-                address: server.address.clone(),
-                public_key: server.public_key.clone(),
-                secret: server.secret.clone(),
+                product: Product::new(&server.address, &server.key, &server.secret),
                 counter: AtomicU64::new(0),
                 ids: Mutex::new(Vec::new()),
                 receiver: Arc::clone(&server.receiver),
+                rails: Arc::new(Rails::new(
+                    Product::new(&server.address, &server.sandbox_key, &server.sandbox_secret),
+                    Arc::clone(&server.stub),
+                )),
             }),
+        }
+    }
+
+    /// Makes what a phase of this length needs, unmeasured.
+    pub async fn prepare(&self, phase: Phase, duration: Duration) {
+        if phase == Phase::Webhook {
+            self.shared.rails.prepare_webhooks(duration).await;
         }
     }
 
     /// Runs a phase for a while on every connection.
     pub async fn run(&self, phase: Phase, duration: Duration) -> Measured {
+        if phase == Phase::RoutedSlowly {
+            return self.shared.rails.at_a_fixed_rate(duration).await;
+        }
         let started = Instant::now();
         let deadline = started + duration;
         let mut connections = JoinSet::new();
@@ -115,17 +145,21 @@ impl Client {
 
 impl Shared {
     async fn load(&self, phase: Phase, deadline: Instant) -> (Vec<u32>, u64) {
-        let mut stream = connect(&self.address).await;
+        let mut stream = connect(self.product.address()).await;
         let mut buffer = Vec::with_capacity(8192);
         let mut latencies = Vec::new();
         let mut errors = 0;
         while Instant::now() < deadline {
+            let webhook = if phase == Phase::Webhook { self.rails.webhook() } else { None };
+            if phase == Phase::Webhook && webhook.is_none() {
+                break;
+            }
             let started = Instant::now();
-            if self.once(phase, &mut stream, &mut buffer).await {
+            if self.once(phase, &mut stream, &mut buffer, webhook).await {
                 latencies.push(u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX));
             } else {
                 errors += 1;
-                stream = connect(&self.address).await;
+                stream = connect(self.product.address()).await;
                 buffer.clear();
             }
         }
@@ -133,10 +167,11 @@ impl Shared {
     }
 
     /// One request, or one whole charge; says whether it went as it should.
-    async fn once(&self, phase: Phase, stream: &mut TcpStream, buffer: &mut Vec<u8>) -> bool {
+    async fn once(&self, phase: Phase, stream: &mut TcpStream, buffer: &mut Vec<u8>, webhook: Option<String>) -> bool {
+        let product = &self.product;
         match phase {
-            Phase::Signed => self.send(stream, buffer, "POST", "/bench/signed", &self.body(), false).await.0 == 201,
-            Phase::Write => self.send(stream, buffer, "POST", "/bench/write", &self.body(), false).await.0 == 201,
+            Phase::Signed => product.send(stream, buffer, "POST", "/bench/signed", &self.body(), false).await.0 == 201,
+            Phase::Write => product.send(stream, buffer, "POST", "/bench/write", &self.body(), false).await.0 == 201,
             Phase::Create => self.create(stream, buffer).await.is_some(),
             Phase::Get => {
                 let number = self.counter.fetch_add(1, Ordering::Relaxed);
@@ -145,9 +180,11 @@ impl Shared {
                     let index = usize::try_from(number).unwrap_or(0) % ids.len().max(1);
                     format!("/v1/payments/{}", ids.get(index).map_or("none", String::as_str))
                 };
-                self.send(stream, buffer, "GET", &path, "", false).await.0 == 200
+                product.send(stream, buffer, "GET", &path, "", false).await.0 == 200
             }
-            Phase::List => self.send(stream, buffer, "GET", "/v1/payments", "", false).await.0 == 200,
+            Phase::List => product.send(stream, buffer, "GET", "/v1/payments", "", false).await.0 == 200,
+            Phase::Routed | Phase::RoutedSlowly => self.rails.pay(stream, buffer).await.is_some(),
+            Phase::Webhook => Rails::tell(stream, buffer, &webhook.unwrap_or_default()).await,
             Phase::Charge => {
                 let Some(payment_id) = self.create(stream, buffer).await else { return false };
                 let delivered = self.receiver.wait_for(&payment_id);
@@ -162,9 +199,8 @@ impl Shared {
     }
 
     async fn create(&self, stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<String> {
-        let (status, answer) = self.send(stream, buffer, "POST", "/v1/payments", &self.body(), true).await;
-        let at = answer.find("\"payment_id\":\"").filter(|_| status == 201)?;
-        let payment_id = answer[at + 14..at + 44].to_owned();
+        let (status, answer) = self.product.send(stream, buffer, "POST", "/v1/payments", &self.body(), true).await;
+        let payment_id = text_of(&answer, "payment_id").filter(|_| status == 201)?.to_owned();
         let mut ids = self.ids.lock().unwrap();
         if ids.len() < KEPT_IDS {
             ids.push(payment_id.clone());
@@ -172,16 +208,45 @@ impl Shared {
         Some(payment_id)
     }
 
-    /// A request as a product sends it, of one of ten thousand buyers.
     fn body(&self) -> String {
+        self.product.payment("va_bca", "IDR", "")
+    }
+}
+
+/// A product of one app.
+pub struct Product {
+    address: String,
+    public_key: String,
+    secret: String,
+    counter: AtomicU64,
+}
+
+impl Product {
+    pub fn new(address: &str, public_key: &str, secret: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            public_key: public_key.to_owned(),
+            secret: secret.to_owned(),
+            counter: AtomicU64::new(0),
+        }
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// A request as a product sends it, of one of ten thousand buyers; `metadata` are members more.
+    pub fn payment(&self, method: &str, currency: &str, metadata: &str) -> String {
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        let amount_minor = if currency == "IDR" { 50_000 } else { 10_000 };
         format!(
-            r#"{{"external_user_id":"user-{}","email":"buyer@shop.example","amount_minor":50000,"currency":"IDR","method":"va_bca","return_url":"https://shop.example/thanks","description":"Order {number}","metadata":{{"order":"{number}"}}}}"#,
+            r#"{{"external_user_id":"user-{}","email":"buyer@shop.example","amount_minor":{amount_minor},"currency":"{currency}","method":"{method}","return_url":"https://shop.example/thanks","description":"Order {number}","metadata":{{"order":"{number}"{metadata}}}}}"#,
             number % 10_000
         )
     }
 
-    async fn send(
+    /// Sends a signed request: the status of the answer, 0 for none, and the whole text.
+    pub async fn send(
         &self,
         stream: &mut TcpStream,
         buffer: &mut Vec<u8>,
@@ -203,14 +268,20 @@ impl Shared {
     }
 }
 
-async fn connect(address: &str) -> TcpStream {
+/// The first text of this name in a message whose JSON has no spaces.
+pub fn text_of<'a>(message: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = message.split_once(&format!("\"{name}\":\""))?;
+    rest.split_once('"').map(|(text, _)| text)
+}
+
+pub async fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     stream
 }
 
 /// Sends a request and reads its answer: the status, 0 for none, and the whole text.
-async fn exchange(stream: &mut TcpStream, buffer: &mut Vec<u8>, request: &str) -> (u16, String) {
+pub async fn exchange(stream: &mut TcpStream, buffer: &mut Vec<u8>, request: &str) -> (u16, String) {
     if stream.write_all(request.as_bytes()).await.is_err() {
         return (0, String::new());
     }

@@ -5,9 +5,12 @@
 
 mod disk;
 mod load;
+mod rails;
 mod receiver;
 mod report;
 mod server;
+mod sessions;
+mod stub;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +20,7 @@ use clap::Parser;
 use load::{Client, Phase};
 use report::{Figures, Row};
 use server::ServerProcess;
+use sessions::SessionWatch;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -40,7 +44,7 @@ struct Arguments {
     #[arg(long)]
     no_million: bool,
     /// Only these rows, by their letters.
-    #[arg(long, default_value = "abcde")]
+    #[arg(long, default_value = "abcdefgh")]
     only: String,
     /// Set by cargo.
     #[arg(long, hide = true)]
@@ -87,8 +91,12 @@ async fn one_round(arguments: &Arguments, postgres: Option<&str>) -> Figures {
     let mut figures = Figures { start_ms: server.start_ms, ..Figures::default() };
     for phase in Phase::ALL.into_iter().filter(|phase| arguments.only.contains(phase.letter())) {
         // The directory and the statement caches are warm before anything is counted.
-        client.run(phase, Duration::from_millis(500)).await;
+        let warm_up = Duration::from_millis(500);
+        client.prepare(phase, warm_up + seconds).await;
+        client.run(phase, warm_up).await;
+        let watch = if phase == Phase::RoutedSlowly { server.watch_sessions() } else { None };
         figures.rows.push(measure(&server, &client, phase, seconds).await);
+        figures.idle_sessions = watch.map(SessionWatch::stop).or(figures.idle_sessions);
     }
     figures.rss_mb = server.rss_mb();
     server.stop().await;

@@ -1,6 +1,7 @@
 //! The tables that are printed: figures, and the ratios between them, which are what counts.
 
 use crate::load::{Measured, Phase};
+use crate::sessions::IdleSessions;
 
 /// The figures of one round.
 #[derive(Default)]
@@ -8,6 +9,8 @@ pub struct Figures {
     pub rows: Vec<Row>,
     pub start_ms: f64,
     pub rss_mb: f64,
+    /// Seen at PostgreSQL while providers were waited for.
+    pub idle_sessions: Option<IdleSessions>,
 }
 
 /// The figures of one row.
@@ -74,6 +77,16 @@ pub fn print(rounds: &[Figures]) {
     }
     println!();
     println!("start to first 200: {:.0} ms", median(rounds.iter().map(|round| round.start_ms).collect()));
+    let idle: Vec<&IdleSessions> = rounds.iter().filter_map(|round| round.idle_sessions.as_ref()).collect();
+    if !idle.is_empty() {
+        println!(
+            "idle in transaction during (g), of {} samples: at most {} session(s) at once; {} for longer than {} ms",
+            idle.iter().map(|round| round.samples).sum::<u64>(),
+            idle.iter().map(|round| round.most).max().unwrap_or(0),
+            idle.iter().map(|round| round.most_for_long).max().unwrap_or(0),
+            crate::sessions::LONG_MS,
+        );
+    }
     println!("resident after the run: {:.0} MB", median(rounds.iter().map(|round| round.rss_mb).collect()));
 }
 
@@ -83,6 +96,10 @@ fn find(round: &Figures, phase: Phase) -> Option<&Row> {
 
 /// The median of the ratios within each round.
 fn share(rounds: &[Figures], phase: Phase, of: Phase) -> String {
+    if phase == Phase::RoutedSlowly {
+        // Its rate is given.
+        return "–".to_owned();
+    }
     let ratios: Vec<f64> =
         rounds.iter().filter_map(|round| Some(find(round, phase)?.per_second / find(round, of)?.per_second)).collect();
     if ratios.is_empty() { "–".to_owned() } else { format!("{:.1} %", median(ratios) * 100.0) }

@@ -19,8 +19,10 @@ use switchyard::gateway::AppOptions;
 use switchyard::serve::{Options, start};
 use switchyard::store::{Conn, Lane, Store, StoreResult, Target};
 
-use crate::disk;
 use crate::receiver::Receiver;
+use crate::sessions::SessionWatch;
+use crate::stub::Stub;
+use crate::{disk, rails};
 
 diesel::table! { bench_payments (id) { id -> Text, app_id -> Text, status -> Text, amount -> BigInt, body -> Text, created_at -> BigInt, } }
 diesel::table! { bench_attempts (id) { id -> Text, payment_id -> Text, state -> Text, created_at -> BigInt, } }
@@ -43,28 +45,28 @@ pub async fn run(directory: PathBuf, database: &str) {
     settings.database = target(&directory, database);
     settings.bind = "127.0.0.1:0".parse().unwrap();
     settings.webhooks_allow_private = true;
+    settings.providers = rails::providers(&std::env::var("BENCH_PROVIDERS").unwrap());
     let options = Options { extra_routes, ..Options::default() };
     let server = start(settings.clone(), options).await.unwrap();
     let store = Store::open(settings.database, 1).unwrap();
     store.write(Lane::Any, make_tables).await.unwrap();
     let _ = BENCH_STORE.set(store);
     let webhook_url = std::env::var("BENCH_RECEIVER").unwrap();
-    let issued = server
-        .gateway
-        .create_app(AppOptions {
-            name: "bench".to_owned(),
-            mode: Mode::Test,
-            webhook_url: Some(webhook_url),
-            allowed_providers: Vec::new(),
-            allowed_methods: Vec::new(),
-            require_signed_query: false,
-        })
-        .await
-        .unwrap();
+    let options = |mode| AppOptions {
+        name: "bench".to_owned(),
+        mode,
+        webhook_url: Some(webhook_url.clone()),
+        allowed_providers: Vec::new(),
+        allowed_methods: Vec::new(),
+        require_signed_query: false,
+    };
+    let issued = server.gateway.create_app(options(Mode::Test)).await.unwrap();
+    let sandbox = server.gateway.create_app(options(Mode::Sandbox)).await.unwrap();
     println!(
         "{}",
         json!({ "address": server.address.to_string(), "key": issued.app.public_key, "secret": issued.secret.expose(),
-                "app_id": issued.app.app_id })
+                "app_id": issued.app.app_id, "sandbox_key": sandbox.app.public_key,
+                "sandbox_secret": sandbox.secret.expose() })
     );
     tokio::signal::ctrl_c().await.unwrap();
     server.stop().await;
@@ -135,17 +137,20 @@ async fn write(signed: Signed) -> HttpResponse {
     HttpResponse::Created().content_type("application/json").body(answer)
 }
 
-/// A server under measurement, with a receiver for its events in this process.
+/// A server under measurement, with a receiver for its events and the providers that it calls in this process.
 pub struct ServerProcess {
     child: Child,
     directory: PathBuf,
     database: String,
     schema: Option<(String, String)>,
     pub address: String,
-    pub public_key: String,
+    pub key: String,
     pub secret: String,
     pub app_id: String,
+    pub sandbox_key: String,
+    pub sandbox_secret: String,
     pub receiver: Arc<Receiver>,
+    pub stub: Arc<Stub>,
     pub start_ms: f64,
 }
 
@@ -159,16 +164,20 @@ impl ServerProcess {
                 let schema = format!("bench_{}", random_hex(6));
                 disk::on_postgres(url, &format!("CREATE SCHEMA {schema}"));
                 let joiner = if url.contains('?') { '&' } else { '?' };
-                (format!("{url}{joiner}options=-csearch_path%3D{schema}"), Some((url.to_owned(), schema)))
+                // Its sessions go by the schema's name.
+                let database = format!("{url}{joiner}options=-csearch_path%3D{schema}&application_name={schema}");
+                (database, Some((url.to_owned(), schema)))
             }
         };
         // The schema is made before the clock starts: a restart is what has to be quick.
         Store::migrate(&target(&directory, &database)).unwrap();
         let receiver = Arc::new(Receiver::start().await);
+        let stub = Arc::new(Stub::start().await);
         let started = Instant::now();
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--server", directory.to_str().unwrap(), &database])
             .env("BENCH_RECEIVER", receiver.url())
+            .env("BENCH_PROVIDERS", stub.url())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -185,10 +194,13 @@ impl ServerProcess {
             database,
             schema,
             address,
-            public_key: text("key"),
+            key: text("key"),
             secret: text("secret"),
             app_id: text("app_id"),
+            sandbox_key: text("sandbox_key"),
+            sandbox_secret: text("sandbox_secret"),
             receiver,
+            stub,
             start_ms,
         }
     }
@@ -208,6 +220,11 @@ impl ServerProcess {
 
     pub fn bytes_on_disk(&self) -> u64 {
         disk::bytes(&target(&self.directory, &self.database), self.schema.as_ref().map(|(_, schema)| schema.as_str()))
+    }
+
+    /// Begins to look at the server's sessions at PostgreSQL.
+    pub fn watch_sessions(&self) -> Option<SessionWatch> {
+        self.schema.as_ref().map(|(url, schema)| SessionWatch::start(url, schema))
     }
 
     pub async fn fill_with_a_million_payments(&self) {
