@@ -158,7 +158,10 @@ impl Gateway {
         let verdict = self.write(Lane::Of(&lane), move |conn| apply(conn, row.clone(), &news, now)).await?;
         metrics::counter!("switchyard_webhooks_total", "provider" => driver.name, "verdict" => verdict.as_str())
             .increment(1);
-        self.deliveries_wanted.notify_one();
+        // Looking for deliveries is a write; those that wrote no event ask for none.
+        if !matches!(verdict, Verdict::AlreadyApplied | Verdict::Ignored | Verdict::UnknownPayment) {
+            self.deliveries_wanted.notify_one();
+        }
         match verdict {
             Verdict::UnknownPayment => Err(Fault::new(Code::UnknownPayment, "unknown payment")),
             Verdict::Kept => {
@@ -283,7 +286,10 @@ fn find(conn: &mut Conn, row: &InboxRow, about: &About) -> StoreResult<Found> {
         Some(provider_ref) => payments::attempts_by_provider_ref(conn, provider, provider_ref)?,
         None => Vec::new(),
     };
-    if let Some(reference) = &about.reference {
+    // Both names of one attempt need no second look.
+    if let Some(reference) = &about.reference
+        && by_ref.iter().all(|attempt| attempt.reference != *reference)
+    {
         by_ref.extend(payments::attempts_by_reference(conn, provider, reference)?);
     }
     let mut payment_ids: Vec<PaymentId> = by_ref.iter().map(|attempt| attempt.payment_id.clone()).collect();
@@ -301,8 +307,10 @@ fn find(conn: &mut Conn, row: &InboxRow, about: &About) -> StoreResult<Found> {
     if payment_ids.iter().any(|payment_id| *payment_id != first) {
         return Ok(Found::Misfit(payment, "the message's references lead to different payments"));
     }
-    let attempts = payments::attempts_of(conn, &first)?;
-    let attempt = by_ref.first().or(attempts.last()).cloned();
+    let attempt = match by_ref.into_iter().next() {
+        Some(attempt) => Some(attempt),
+        None => payments::attempts_of(conn, &first)?.pop(),
+    };
     let Some(attempt) = attempt else { return Ok(Found::Payment(payment, None)) };
     if attempt.provider != row.provider || attempt.mode != row.mode || attempt.account_id != row.account_id {
         let reason = "the message is of another provider, mode or account than the payment";

@@ -22,7 +22,8 @@ pub(super) fn settle(
     now: Timestamp,
 ) -> StoreResult<Decision> {
     let booked = match observation {
-        Observation::Paid { .. } => {
+        // Every receipt is more than nothing: where nothing was paid, there is none.
+        Observation::Paid { .. } if payment.paid_minor > 0 => {
             let receipts = payments::receipts_of(conn, &payment.payment_id)?;
             receipts.into_iter().map(|receipt| receipt.provider_transaction).collect()
         }

@@ -128,6 +128,8 @@ impl Gateway {
         let public_url = self.settings.public_url.clone();
         let (payment_id, attempt_id) = (payment.payment_id.clone(), attempt.attempt_id.clone());
         let lane = payment_id.clone();
+        // Looking for deliveries is a write, and only a refusal has an event.
+        let has_event = matches!(outcome, Err(Failure::Refused { .. }));
         let answer = self
             .write(Lane::Of(lane.as_str()), move |conn| {
                 let recorded = record_start(conn, &payment_id, &attempt_id, &outcome, false, now)?;
@@ -154,7 +156,9 @@ impl Gateway {
                 }
             })
             .await?;
-        self.deliveries_wanted.notify_one();
+        if has_event {
+            self.deliveries_wanted.notify_one();
+        }
         answer
     }
 

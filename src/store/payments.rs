@@ -166,7 +166,8 @@ pub fn save(conn: &mut Conn, payment: &Payment) -> StoreResult<()> {
 
 /// The attempts of a payment, oldest first.
 pub fn attempts_of(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<Attempt>> {
-    Ok(attempts::table.filter(attempts::payment_id.eq(payment_id)).order(attempts::attempt_id).load(conn)?)
+    let made = attempts::table.filter(attempts::payment_id.eq(payment_id)).order(attempts::attempt_id);
+    Ok(inside!(conn, |inner| made.load(inner))?)
 }
 
 /// Records that an attempt whose outcome was unknown is known now.
@@ -191,14 +192,14 @@ pub fn insert_attempt(conn: &mut Conn, attempt: &Attempt) -> StoreResult<()> {
 
 /// Writes how an attempt went.
 pub fn save_attempt(conn: &mut Conn, attempt: &Attempt) -> StoreResult<()> {
-    diesel::update(attempts::table.find(&attempt.attempt_id))
-        .set((
-            attempts::state.eq(attempt.state),
-            attempts::provider_ref.eq(&attempt.provider_ref),
-            attempts::error.eq(&attempt.error),
-            attempts::answered_at.eq(attempt.answered_at),
-        ))
-        .execute(conn)?;
+    let changes = (
+        attempts::state.eq(attempt.state),
+        attempts::provider_ref.eq(&attempt.provider_ref),
+        attempts::error.eq(&attempt.error),
+        attempts::answered_at.eq(attempt.answered_at),
+    );
+    let row = attempts::table.find(&attempt.attempt_id);
+    inside!(conn, |inner| diesel::update(row).set(changes).execute(inner))?;
     Ok(())
 }
 
@@ -216,8 +217,9 @@ pub fn attempts_by_provider_ref(conn: &mut Conn, provider: &str, provider_ref: &
     let known = attempts::table
         .filter(attempts::provider_ref.eq(provider_ref))
         .filter(IsOnARail)
-        .filter(attempts::provider.eq(provider));
-    Ok(known.order(attempts::attempt_id).load(conn)?)
+        .filter(attempts::provider.eq(provider))
+        .order(attempts::attempt_id);
+    Ok(inside!(conn, |inner| known.load(inner))?)
 }
 
 /// The attempt that was sent under this reference.
@@ -225,14 +227,15 @@ pub fn attempts_by_reference(conn: &mut Conn, provider: &str, reference: &str) -
     let sent = attempts::table
         .filter(attempts::reference.eq(reference))
         .filter(HasReference)
-        .filter(attempts::provider.eq(provider));
-    Ok(sent.order(attempts::attempt_id).load(conn)?)
+        .filter(attempts::provider.eq(provider))
+        .order(attempts::attempt_id);
+    Ok(inside!(conn, |inner| sent.load(inner))?)
 }
 
 /// The payments that were paid by a provider's transaction of this id.
 pub fn paid_by(conn: &mut Conn, transaction: &str) -> StoreResult<Vec<PaymentId>> {
-    let paid = receipts::table.filter(receipts::provider_transaction.eq(transaction));
-    Ok(paid.select(receipts::payment_id).load(conn)?)
+    let paid = receipts::table.filter(receipts::provider_transaction.eq(transaction)).select(receipts::payment_id);
+    Ok(inside!(conn, |inner| paid.load(inner))?)
 }
 
 /// Books money that was taken back; says whether that is new.

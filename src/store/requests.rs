@@ -192,22 +192,25 @@ pub fn look_up(conn: &mut Conn, claim: &Claim, now: Timestamp) -> StoreResult<Cl
 
 /// Replaces a provisional answer by the final one.
 pub fn set_answer(conn: &mut Conn, request_id: i64, status_code: u16, answer: &str) -> StoreResult<()> {
-    diesel::update(requests::table.find(request_id))
-        .set((requests::status_code.eq(i32::from(status_code)), requests::answer.eq(answer)))
-        .execute(conn)?;
+    let changes = (requests::status_code.eq(i32::from(status_code)), requests::answer.eq(answer));
+    inside!(conn, |inner| diesel::update(requests::table.find(request_id)).set(changes).execute(inner))?;
     Ok(())
 }
 
 /// As [`set_answer`], for the request that made this claim.
 pub fn set_answer_of(conn: &mut Conn, claim: &Claim, status_code: u16, answer: &str) -> StoreResult<()> {
-    let row = requests::table
+    let own = requests::table
         .filter(requests::signed_at.eq(claim.signed_at))
-        .filter(requests::signature.eq(claim.signature.as_slice()))
-        .select((requests::request_id, requests::replay_of));
-    let found: Option<(i64, Option<i64>)> = row.first(conn).optional()?;
-    match found {
-        // The request of a key may have gone on under a replay of it.
-        Some((request_id, original)) => set_answer(conn, original.unwrap_or(request_id), status_code, answer),
+        .filter(requests::signature.eq(claim.signature.as_slice()));
+    let changes = (requests::status_code.eq(i32::from(status_code)), requests::answer.eq(answer));
+    let first = own.filter(requests::replay_of.is_null());
+    if inside!(conn, |inner| diesel::update(first).set(changes).execute(inner))? > 0 {
+        return Ok(());
+    }
+    // The request of a key may have gone on under a replay of it.
+    let original: Option<Option<i64>> = own.select(requests::replay_of).first(conn).optional()?;
+    match original.flatten() {
+        Some(original) => set_answer(conn, original, status_code, answer),
         None => Ok(()),
     }
 }
