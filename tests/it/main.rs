@@ -21,6 +21,7 @@ mod payments;
 mod paypal_driver;
 mod polar_driver;
 mod psp_fixtures;
+mod query_plans;
 mod rails;
 mod readme;
 mod signed_requests;

@@ -103,7 +103,7 @@ async fn every_table_on_sqlite_is_strict() {
 }
 
 /// A gateway with a payment that was paid and refunded in part and whose events were delivered.
-async fn used_gateway() -> (TestGateway, Product, Receiver) {
+pub async fn used_gateway() -> (TestGateway, Product, Receiver) {
     let gateway = TestGateway::spawn_stepped().await;
     let receiver = Receiver::start().await;
     let product = gateway.product_with(Mode::Test, |options| options.webhook_url = Some(receiver.url.clone())).await;
@@ -310,7 +310,7 @@ fn assert_uses_indexes(
 }
 
 /// As [`assert_uses_indexes`], and nothing is sorted after it was found.
-fn assert_comes_in_order(
+pub fn assert_comes_in_order(
     database: &TestDatabase,
     what: &str,
     work: impl FnOnce(&mut Conn) -> StoreResult<()>,

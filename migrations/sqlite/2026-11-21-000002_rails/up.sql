@@ -53,6 +53,7 @@ CREATE TABLE subscriptions (
   CONSTRAINT subscriptions_provider_ref UNIQUE (provider, mode, provider_ref)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX subscriptions_by_app ON subscriptions (app_id, subscription_id);
+CREATE INDEX subscriptions_by_status ON subscriptions (app_id, status, subscription_id);
 CREATE INDEX subscriptions_by_buyer ON subscriptions (app_id, external_user_id, subscription_id);
 
 CREATE TABLE renewals (

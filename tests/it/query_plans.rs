@@ -1,0 +1,142 @@
+//! How the databases find what the rails ask them for with every webhook and every look at what is due.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
+use diesel::prelude::*;
+use switchyard::domain::ids::{AppId, PaymentId};
+use switchyard::domain::mode::Mode;
+use switchyard::domain::subscriptions::SubscriptionStatus;
+use switchyard::store::{Conn, StoreResult, Target, inbox, payments, refunds, subscriptions};
+
+use crate::store::{assert_comes_in_order, used_gateway};
+use crate::support::TestDatabase;
+
+/// The plans at PostgreSQL of the statements that `work` runs, whatever their values, with what the server sets.
+fn plans_on_postgres(url: &str, work: impl FnOnce(&mut Conn) -> StoreResult<()>) -> Vec<String> {
+    #[derive(QueryableByName)]
+    struct Line {
+        #[diesel(sql_type = diesel::sql_types::Text, column_name = "QUERY PLAN")]
+        text: String,
+    }
+    let mut conn = diesel::PgConnection::establish(url).unwrap();
+    let statements = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&statements);
+    conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+        if let InstrumentationEvent::StartQuery { query, .. } = event {
+            seen.lock().unwrap().push(query.to_string());
+        }
+    });
+    work(&mut Conn::Postgres(conn)).unwrap();
+    let statements = statements.lock().unwrap();
+    let mut conn = diesel::PgConnection::establish(url).unwrap();
+    conn.batch_execute("SET enable_seqscan=off; SET plan_cache_mode=force_generic_plan").unwrap();
+    let mut plans = Vec::new();
+    for statement in statements.iter().map(|statement| statement.split(" -- binds").next().unwrap()) {
+        let values = (1..).take_while(|number| statement.contains(&format!("${number}"))).count();
+        let values = vec!["NULL"; values].join(", ");
+        let values = if values.is_empty() { values } else { format!("({values})") };
+        conn.batch_execute(&format!("DEALLOCATE ALL; PREPARE asked AS {statement}")).unwrap();
+        let lines: Vec<Line> = diesel::sql_query(format!("EXPLAIN EXECUTE asked{values}")).load(&mut conn).unwrap();
+        plans.push(lines.into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n"));
+    }
+    plans
+}
+
+/// Asserts that `work` finds its rows by `index`, reads no table or index from end to end, and sorts nothing on SQLite.
+/// (PostgreSQL may rather sort the few rows that it found.)
+fn assert_is_looked_up(
+    database: &TestDatabase,
+    what: &str,
+    index: &str,
+    work: impl FnOnce(&mut Conn) -> StoreResult<()>,
+) {
+    let plans = match &database.target {
+        Target::Sqlite(_) => assert_comes_in_order(database, what, work),
+        Target::Postgres(url) => plans_on_postgres(url, work),
+    };
+    assert!(!plans.is_empty(), "{what}: nothing was asked");
+    assert!(plans.iter().any(|plan| plan.contains(index)), "{what}: {plans:#?}");
+    for plan in &plans {
+        let scans = plan.matches("Index Scan").count() + plan.matches("Index Only Scan").count();
+        let conditions = plan.matches("Index Cond").count();
+        assert!(!plan.contains("Seq Scan") && scans == conditions, "{what}: {plan}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_webhook_names_is_found_by_an_index() {
+    let (gateway, ..) = used_gateway().await;
+    let database = &gateway.database;
+    let id = "7b0f3a52-0c6e-4a0f-9d8e-6a5b4c3d2e1f";
+    assert_is_looked_up(database, "its event", "inbox_applied_once", |conn| {
+        inbox::is_applied(conn, "polar", Mode::Sandbox, id).map(drop)
+    });
+    assert_is_looked_up(database, "the provider's id", "attempts_by_provider_ref", |conn| {
+        payments::attempts_by_provider_ref(conn, "polar", id).map(drop)
+    });
+    assert_is_looked_up(database, "the reference", "attempts_by_reference", |conn| {
+        payments::attempts_by_reference(conn, "polar", "INV-7").map(drop)
+    });
+    assert_is_looked_up(database, "the transaction", "receipts_by_transaction", |conn| {
+        payments::paid_by(conn, id).map(drop)
+    });
+    assert_is_looked_up(database, "the subscription", "subscriptions_", |conn| {
+        subscriptions::by_provider_ref(conn, "polar", Mode::Sandbox, id).map(drop)
+    });
+    let payment_id = PaymentId::parse(&database.texts("SELECT payment_id AS text FROM payments")[0]).unwrap();
+    assert_is_looked_up(database, "the attempts", "attempts", |conn| {
+        payments::attempts_of(conn, &payment_id).map(drop)
+    });
+    assert_is_looked_up(database, "what was taken back", "reversals", |conn| {
+        payments::reversed_minor(conn, &payment_id).map(drop)
+    });
+    assert_is_looked_up(database, "what refunds have reserved", "refunds_by_payment", |conn| {
+        refunds::reserved_minor(conn, &payment_id).map(drop)
+    });
+}
+
+#[tokio::test]
+async fn what_of_the_rails_is_due_is_found_by_an_index() {
+    let (gateway, ..) = used_gateway().await;
+    let database = &gateway.database;
+    let now = gateway.clock.now();
+    let until = now.plus(Duration::from_secs(60));
+    database
+        .execute(
+            "INSERT INTO inbox (inbox_id, provider, mode, provider_event, verdict, detail, headers, body, received_at, due_at)
+             VALUES ('inb_01k7v3m2q8d4r5s6t7v8w9x0yz', 'nicepay', 'sandbox', 'event', 'kept', '', '', '', 1, 1)",
+        )
+        .unwrap();
+    assert_is_looked_up(database, "webhooks", "inbox_due", |conn| {
+        assert_eq!(inbox::claim_due(conn, now, until, 100)?.len(), 1);
+        Ok(())
+    });
+    assert_eq!(database.execute("UPDATE refunds SET status = 'initiated', poll_at = 1"), Ok(1));
+    assert_is_looked_up(database, "refunds", "refunds_to_poll", |conn| {
+        assert_eq!(refunds::claim_due(conn, now, until, 100)?.len(), 1);
+        Ok(())
+    });
+    assert_is_looked_up(database, "payments", "payments_to_poll", |conn| {
+        payments::due_for_poll(conn, now, 100).map(drop)
+    });
+}
+
+#[tokio::test]
+async fn a_page_of_subscriptions_is_found_by_an_index() {
+    let (gateway, product, _receiver) = used_gateway().await;
+    let app_id = AppId::parse(&product.app_id).unwrap();
+    for (buyer, status, index) in [
+        (None, None, "subscriptions_by_app"),
+        (Some("user-1"), None, "subscriptions_by_buyer"),
+        (None, Some(SubscriptionStatus::PastDue), "subscriptions_by_status"),
+        (Some("user-1"), Some(SubscriptionStatus::Active), "subscriptions_by_"),
+    ] {
+        for before in [None, Some("sub_01k7v3m2q8d4r5s6t7v8w9x0yz")] {
+            assert_is_looked_up(&gateway.database, &format!("{buyer:?} {status:?} {before:?}"), index, |conn| {
+                subscriptions::list(conn, &app_id, buyer, status, before, 20).map(drop)
+            });
+        }
+    }
+}
