@@ -210,6 +210,12 @@ impl Settings {
         }
     }
 
+    /// Base of the URLs that buyers and providers get from a server with these settings.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        if self.public_url.is_empty() { format!("http://{}", self.bind) } else { self.public_url.clone() }
+    }
+
     /// Settings for a gateway that keeps everything under `directory`: for the demo and for tests.
     ///
     /// # Errors

@@ -56,15 +56,15 @@ pub(super) async fn run(gateway: Arc<Gateway>, command: Command) -> Done {
             let account_id = gateway
                 .add_provider_account(AccountOptions { provider: provider.clone(), mode, base_url, credentials })
                 .await?;
-            let path = format!("{}/webhooks/{provider}/{mode}/{account_id}", gateway.settings().public_url);
+            let url = format!("{}/webhooks/{provider}/{mode}/{account_id}", gateway.settings().base_url());
             if json {
                 println!(
                     "{}",
-                    json!({ "account_id": account_id, "provider": provider, "mode": mode, "webhook_url": path })
+                    json!({ "account_id": account_id, "provider": provider, "mode": mode, "webhook_url": url })
                 );
             } else {
                 println!("{account_id}");
-                eprintln!("the provider's webhooks go to {path}");
+                eprintln!("the provider's webhooks go to {url}");
             }
         }
         Command::List { json } => {

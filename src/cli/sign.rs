@@ -82,10 +82,7 @@ async fn credentials(config: Option<&Path>, arguments: &Arguments) -> Result<(St
         return Ok((key.clone(), Secret::new(secret), "http://127.0.0.1:8080".to_owned()));
     }
     let settings = Settings::load(config)?;
-    let base_url = match settings.public_url.as_str() {
-        "" => format!("http://{}", settings.bind),
-        url => url.to_owned(),
-    };
+    let base_url = settings.base_url();
     let gateway = open(settings).await?;
     let app = match &arguments.app {
         Some(app) => app.clone(),

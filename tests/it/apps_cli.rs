@@ -551,3 +551,32 @@ async fn the_settings_of_a_test_are_those_of_the_program() {
     let (found, _) = gateway.find_app(field(&app, "public_key")).await.unwrap();
     assert_eq!(found.mode, Mode::Test);
 }
+
+#[tokio::test]
+async fn an_account_is_added_from_standard_input_and_its_credentials_never_come_out() {
+    use std::io::Write as _;
+    let database = TestDatabase::new();
+    let mut urls = Vec::new();
+    for (name, value) in [("BIND", "127.0.0.1:8099"), ("PUBLIC_URL", "https://pay.example")] {
+        let mut command = program_on(&database);
+        command.env(format!("SWITCHYARD__SERVER__{name}"), value);
+        command.args(["accounts", "add", "--provider", "paypal", "--mode", "sandbox", "--json"]);
+        let mut adding = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let given = b"client_id=id\nclient_secret=a-secret-of-paypal\nwebhook_id=WH1\n";
+        adding.stdin.take().unwrap().write_all(given).unwrap();
+        let output = tokio::task::spawn_blocking(move || adding.wait_with_output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let added: Value = serde_json::from_slice(&output.stdout).unwrap();
+        urls.push((field(&added, "webhook_url").to_owned(), field(&added, "account_id").to_owned()));
+    }
+    for ((url, id), base) in urls.iter().zip(["http://127.0.0.1:8099", "https://pay.example"]) {
+        assert_eq!(*url, format!("{base}/webhooks/paypal/sandbox/{id}"));
+    }
+    let listed = run(&database, &["accounts", "list", "--json"]).await.expect_code(0);
+    assert!(!listed.out.contains("a-secret-of-paypal"));
+    let archived: Vec<bool> =
+        listed.json().as_array().unwrap().iter().map(|account| !account["archived_at"].is_null()).collect();
+    assert_eq!(archived.iter().filter(|archived| **archived).count(), 1, "the second took the place of the first");
+    let shown = run(&database, &["accounts", "list"]).await.expect_code(0);
+    assert!(shown.out.contains("in use") && shown.out.contains("archived"), "{}", shown.out);
+}
