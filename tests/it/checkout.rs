@@ -8,6 +8,8 @@ use switchyard::domain::mode::Mode;
 use switchyard::domain::time::Timestamp;
 
 use crate::browser::Browser;
+use crate::rails::OnRail;
+use crate::simulators::proxy::Mode as Fault;
 use crate::support::{Answer, Product, TestGateway, eventually, id_of};
 
 const QRIS: &str = "00020101021226700018ID.EXAMPLE.SIM.WWW01189360000000000000000215SIM0000000000010303UMI51440014ID.CO.QRIS.WWW0215ID00000000000000303UMI5204599953033605405250005802ID5915SIMULATED STORE6007JAKARTA6105128706224052008202611211030024201630485B5";
@@ -200,6 +202,33 @@ async fn while_the_start_is_not_known_a_page_says_so_and_reloads_itself() {
     assert_eq!((page.header("cache-control"), page.header("referrer-policy")), (Some("no-store"), Some("no-referrer")));
     at_paypal(&gateway, &payment_id, Some(ELSEWHERE));
     without_following(&gateway, &path).await.expect_status(303);
+}
+
+#[tokio::test]
+async fn the_checkout_url_of_a_202_leads_on_as_soon_as_the_start_is_known() {
+    for rail in ["nicepay va", "polar", "paypal"] {
+        let on_rail = OnRail::start(rail).await;
+        // PayPal's token is there then, and Polar is asked for the product first: only the start's answer is lost.
+        let first = on_rail.create(None, "first").await;
+        on_rail.proxy.set_for_next(usize::from(rail == "polar"), Fault::Pass);
+        on_rail.proxy.set_for_next(1, Fault::ResetAfter);
+        let lost = on_rail.create(None, "lost").await.expect_status(202).json();
+        let payment_id = id_of(&lost);
+        let path = format!("/checkout/{payment_id}");
+        assert_eq!(lost["checkout_url"], on_rail.gateway.url(&path), "{rail}");
+        let page = on_rail.gateway.fetch(&path).await.expect_status(200);
+        assert!(page.text.contains("Your payment is being prepared"), "{rail}: {}", page.text);
+        on_rail.pass(60).await;
+        let known = on_rail.product.payment(&payment_id).await;
+        let answer = without_following(&on_rail.gateway, &path).await;
+        if rail == "nicepay va" {
+            assert!(answer.expect_status(200).text.contains("virtual account"), "{known}");
+        } else {
+            assert_eq!(answer.status, 303, "{rail}: {known}");
+            assert_eq!(answer.header("location"), known["checkout_url"].as_str(), "{rail}");
+            assert_ne!(known["checkout_url"], first.json()["checkout_url"], "{rail}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -195,7 +195,7 @@ impl OnRail {
         Self { gateway, product, simulator, proxy }
     }
 
-    async fn create(&self, key: Option<&str>, order: &str) -> Answer {
+    pub async fn create(&self, key: Option<&str>, order: &str) -> Answer {
         let mut changes = self.simulator.request();
         changes["external_user_id"] = json!("user-1");
         changes["description"] = json!(order);
@@ -219,7 +219,7 @@ impl OnRail {
     }
 
     /// Lets `seconds` of the gateway's time pass, in steps of two.
-    async fn pass(&self, seconds: u64) {
+    pub async fn pass(&self, seconds: u64) {
         for _ in 0..seconds / 2 {
             self.gateway.advance(Duration::from_secs(2)).await;
         }
