@@ -65,7 +65,8 @@ async fn take(
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
-    let posted = Posted { provider, mode, account_id, headers, body: body.to_vec() };
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let posted = Posted { provider, mode, account_id, headers, body: body.to_vec(), peer };
     let verdict = gateway.receive_webhook(posted).await?;
     Ok(json(200, serde_json::json!({ "result": verdict.as_str() }).to_string()))
 }

@@ -1,6 +1,7 @@
 //! Webhooks that come in: verified, archived, and applied in the transaction that settles the payment. What has to be
 //! confirmed, and what speaks of a payment that is not there yet, is kept and looked at again in `confirming`.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::settle::Settled;
@@ -62,6 +63,8 @@ pub struct Posted {
     pub headers: Vec<(String, String)>,
     /// As it came.
     pub body: Vec<u8>,
+    /// Who sent it, as far as the network tells.
+    pub peer: Option<IpAddr>,
 }
 
 /// A verified message with whose it is.
@@ -142,7 +145,11 @@ impl Gateway {
             inbox_id: InboxId::generate(now),
             provider: driver.name.to_owned(),
             mode,
-            provider_event: news.event_id.clone(),
+            // An event's id is its account's own: another account's message must not count as the same one.
+            provider_event: match &account_id {
+                Some(account_id) => format!("{account_id}/{}", news.event_id),
+                None => news.event_id.clone(),
+            },
             verdict: Verdict::Applied.as_str().to_owned(),
             payment_id: news.about.payment_id.as_deref().and_then(PaymentId::parse),
             detail: news.kind.clone(),
@@ -175,6 +182,9 @@ impl Gateway {
     async fn keep_rejected(&self, driver: &'static Driver, posted: &Posted, code: Code) -> Outcome<()> {
         metrics::counter!("switchyard_webhooks_total", "provider" => driver.name, "verdict" => "rejected").increment(1);
         let now = self.clock.now();
+        if !self.rejections.take_room(posted.peer, now) {
+            return Ok(());
+        }
         let row = InboxRow {
             inbox_id: InboxId::generate(now),
             provider: driver.name.to_owned(),
@@ -291,6 +301,11 @@ fn find(conn: &mut Conn, row: &InboxRow, about: &About) -> StoreResult<Found> {
         && by_ref.iter().all(|attempt| attempt.reference != *reference)
     {
         by_ref.extend(payments::attempts_by_reference(conn, provider, reference)?);
+    }
+    // A provider's ids are its own within one account: another account may have the same.
+    let is_of_account = |attempt: &Attempt| attempt.mode == row.mode && attempt.account_id == row.account_id;
+    if by_ref.iter().any(is_of_account) {
+        by_ref.retain(is_of_account);
     }
     let mut payment_ids: Vec<PaymentId> = by_ref.iter().map(|attempt| attempt.payment_id.clone()).collect();
     payment_ids.extend(named.clone());

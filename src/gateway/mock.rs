@@ -89,7 +89,8 @@ impl Gateway {
             }
         }
         let body = message.body.clone().into();
-        let posted = Posted { provider: DRIVER.name.to_owned(), mode: Some(mode), account_id: None, headers, body };
+        let posted =
+            Posted { provider: DRIVER.name.to_owned(), mode: Some(mode), account_id: None, headers, body, peer: None };
         if let Err(fault) = self.receive_webhook(posted).await {
             tracing::debug!(%fault, "a mock webhook was not taken");
         }

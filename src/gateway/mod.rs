@@ -30,6 +30,7 @@ mod provider_accounts;
 mod rails;
 mod refunding;
 mod refunds;
+mod rejections;
 mod routing;
 mod settle;
 mod starting;
@@ -83,6 +84,7 @@ pub struct Gateway {
     confirmations_wanted: Notify,
     rails: rails::Rails,
     fallbacks: health::FallbackCounters,
+    rejections: rejections::Rejections,
     started: std::time::Instant,
 }
 
@@ -117,6 +119,7 @@ impl Gateway {
             confirmations_wanted: Notify::new(),
             rails,
             fallbacks: health::FallbackCounters::default(),
+            rejections: rejections::Rejections::default(),
             started: std::time::Instant::now(),
         });
         gateway.refresh_directory().await?;
