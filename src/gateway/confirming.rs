@@ -9,9 +9,10 @@ use futures_util::StreamExt;
 use super::Gateway;
 use super::inbox::Verdict;
 use super::polling::Closing;
+use super::settle::Settled;
 use super::starting::CALL_LEASE;
 use crate::domain::backoff::unknown_wait;
-use crate::domain::payments::AttemptState;
+use crate::domain::payments::{AttemptState, Observation, PaymentStatus};
 use crate::error::Outcome;
 use crate::store::inbox::InboxRow;
 use crate::store::{Lane, inbox, payments};
@@ -82,16 +83,26 @@ impl Gateway {
         if attempt.state != AttemptState::Started && attempt.provider_ref.is_none() {
             return self.conclude(&row, Verdict::Kept, &row.detail, Some(BETWEEN_LOOKS)).await;
         }
-        let told = rail.psp.fetch(&self.ongoing(&payment, attempt)).await;
-        self.take_in(&payment, attempt, &told, Closing::Wait).await?;
-        match told {
-            Ok(_) => self.conclude(&row, Verdict::Applied, &row.detail, None).await,
-            Err(failure) if row.tries < QUESTIONS => {
+        // A payment that was closed without money is not completed any more: looking must not take the buyer's money.
+        let told = if matches!(payment.status, PaymentStatus::Canceled | PaymentStatus::Failed) {
+            self.cancel_or_look(&rail, &payment, attempt).await
+        } else {
+            rail.psp.fetch(&self.ongoing(&payment, attempt)).await
+        };
+        let settled = self.take_in(&payment, attempt, &told, Closing::Wait).await?;
+        match (told, settled) {
+            (Ok(_), Settled::Quarantined(reason)) => self.conclude(&row, Verdict::Quarantined, &reason, None).await,
+            // The provider does not say so itself, or not yet. The same message may come again, and is asked about again.
+            (Ok(told), _) if told.iter().all(|one| *one == Observation::Pending) => {
+                self.conclude(&row, Verdict::Ignored, &row.detail, None).await
+            }
+            (Ok(_), _) => self.conclude(&row, Verdict::Applied, &row.detail, None).await,
+            (Err(failure), _) if row.tries < QUESTIONS => {
                 let wait = unknown_wait(u32::try_from(row.tries).unwrap_or(u32::MAX)).max(Duration::from_secs(2));
                 let detail = format!("{} (to be confirmed; last try: {})", kind_of(&row.detail), failure.class());
                 self.conclude(&row, Verdict::Kept, &detail, Some(wait)).await
             }
-            Err(failure) => {
+            (Err(failure), _) => {
                 let detail = format!("{} (could not be confirmed: {})", kind_of(&row.detail), failure.class());
                 self.conclude(&row, Verdict::Quarantined, &detail, None).await
             }

@@ -88,7 +88,7 @@ impl Gateway {
             // It never reached the provider, and no one came back for it.
             AttemptState::Refused => {
                 let close = if has_expired { Closing::Close } else { Closing::Wait };
-                self.take_in(&payment, last, &Ok(Vec::new()), close).await
+                self.take_in(&payment, last, &Ok(Vec::new()), close).await.map(drop)
             }
             AttemptState::Started => {
                 let rail = self.rail_of(last)?;
@@ -98,7 +98,7 @@ impl Gateway {
                     rail.psp.fetch(&self.ongoing(&payment, last)).await
                 };
                 let close = if has_expired { Closing::Close } else { Closing::Wait };
-                self.take_in(&payment, last, &told, close).await
+                self.take_in(&payment, last, &told, close).await.map(drop)
             }
         }
     }
@@ -168,14 +168,15 @@ impl Gateway {
         attempt: &Attempt,
         told: &Result<Vec<Observation>, Failure>,
         closing: Closing,
-    ) -> Outcome<()> {
+    ) -> Outcome<Settled> {
         let now = self.clock.now();
         let payment_id = payment.payment_id.clone();
         let lane = payment_id.clone();
         let told = told.clone();
-        let retire = self
+        let (settled, has_ended) = self
             .write(Lane::Of(lane.as_str()), move |conn| {
-                let Some(mut payment) = payments::lock(conn, &payment_id)? else { return Ok(false) };
+                let Some(mut payment) = payments::lock(conn, &payment_id)? else { return Ok((Settled::Done, false)) };
+                let mut outcome = Settled::Done;
                 match &told {
                     Ok(observations) => {
                         let settled = settle::settle_all(conn, &mut payment, observations, now)?;
@@ -185,6 +186,7 @@ impl Gateway {
                             settle::settle(conn, &mut payment, &expired, now)?;
                         }
                         plan_next_poll(conn, &payment, now)?;
+                        outcome = settled;
                     }
                     Err(failure) => {
                         let polls = payment.polls.saturating_add(1);
@@ -197,13 +199,13 @@ impl Gateway {
                         }
                     }
                 }
-                Ok(payment.status != PaymentStatus::Initiated)
+                Ok((outcome, payment.status != PaymentStatus::Initiated))
             })
             .await?;
-        if retire {
+        if has_ended {
             self.retire_other_attempts(payment, attempt).await?;
         }
-        Ok(())
+        Ok(settled)
     }
 
     /// A payment that has ended needs no other attempt that a buyer could still pay: they are given up. Should one be

@@ -61,8 +61,13 @@ pub(super) fn settle(
             payment.last_error = String::new();
             "payment.canceled"
         }
+        // The provider is asked again and again, and says the same: people are told once.
+        Decision::Quarantine(reason) if payment.last_error == *reason => return Ok(decision),
         Decision::Quarantine(reason) => {
             payment.needs_attention = true;
+            if payment.status == PaymentStatus::Initiated {
+                payment.last_error.clone_from(reason);
+            }
             tracing::warn!(mode = %payment.mode, app = %payment.app_id, payment = %payment.payment_id, reason,
                 "a provider's message does not fit the payment; quarantined");
             "payment.quarantined"
