@@ -91,8 +91,8 @@ pub const DRIVER: Driver = Driver {
         Credential {
             name: "mock_events",
             is_required: false,
-            meaning: "\"accept\" takes mock events of PayPal's webhook simulator in sandbox; they change nothing",
-            is_well_formed: |text| text == "accept",
+            meaning: "mock events of PayPal's webhook simulator are taken in sandbox and change nothing; \"refuse\" turns them away",
+            is_well_formed: |text| matches!(text, "accept" | "refuse"),
         },
     ],
     // The hosts of PayPal's certificates and of the links in its answers.

@@ -82,7 +82,7 @@ impl Paypal {
             Fetched::NotNow => return self.ask_paypal(signed, body, now).await,
         };
         let webhook_id = self.account.credential("webhook_id");
-        let takes_mock = self.account.mode == Mode::Sandbox && self.account.credential("mock_events") == "accept";
+        let takes_mock = self.account.mode == Mode::Sandbox && self.account.credential("mock_events") != "refuse";
         let sender = if !webhook_id.is_empty() && signed.is_made_by(&certificates[0], webhook_id, body) {
             Sender::Paypal
         } else if takes_mock && signed.is_made_by(&certificates[0], MOCK_WEBHOOK, body) {
