@@ -49,6 +49,8 @@ pub struct Settings {
     pub log_json: bool,
     /// How long a call to a provider may take in all, if not as usual: for tests.
     pub provider_timeout: Option<std::time::Duration>,
+    /// Whether live accounts may be at hosts that are not their provider's.
+    pub allow_custom_live_hosts: bool,
     /// The gateway's own accounts at providers.
     pub providers: Vec<ProviderSettings>,
 }
@@ -178,7 +180,9 @@ impl Settings {
         if !matches!(log_format.as_str(), "text" | "json") {
             reader.faults.push("log.format must be text or json".to_owned());
         }
-        let providers = reader.providers();
+        let allow_custom_live_hosts =
+            reader.parsed("providers.allow_custom_live_hosts", "true or false").unwrap_or(false);
+        let providers = reader.providers(allow_custom_live_hosts);
         reader.refuse_the_rest();
         let complete = (bind, database, read_connections, workers, webhooks_allow_private);
         let numbers = (webhooks_concurrency, webhooks_concurrency_per_endpoint);
@@ -204,6 +208,7 @@ impl Settings {
                 log_level,
                 log_json: log_format == "json",
                 provider_timeout: None,
+                allow_custom_live_hosts,
                 providers,
             }),
             _ => Err(SettingsFaults(reader.faults)),
@@ -330,8 +335,7 @@ impl Reader {
         modes
     }
 
-    fn providers(&mut self) -> Vec<ProviderSettings> {
-        let allow_custom = self.parsed("providers.allow_custom_live_hosts", "true or false").unwrap_or(false);
+    fn providers(&mut self, allow_custom: bool) -> Vec<ProviderSettings> {
         let mut providers = Vec::new();
         for driver in DRIVERS {
             for mode in driver.modes.iter().copied().filter(|mode| driver.host(*mode).is_some()) {
@@ -381,8 +385,10 @@ pub fn host_fault(driver: &Driver, mode: Mode, base_url: &str, allow_custom_live
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
     };
-    let host = url.host_str().unwrap_or_default();
-    if url.path() != "/" {
+    // A dot at the end names the same host.
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    if !is_bare || !url.username().is_empty() || url.password().is_some() {
         return Some("must be scheme, host and port alone".to_owned());
     }
     if url.scheme() != "https" && !is_loopback {

@@ -149,7 +149,12 @@ impl From<StoreError> for Fault {
 
 impl std::fmt::Display for Fault {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}: {}", self.code.name(), self.detail)
+        write!(formatter, "{}: {}", self.code.name(), self.detail)?;
+        // A single one is the detail again.
+        if self.messages.len() > 1 || self.messages.first().is_some_and(|message| !self.detail.contains(message)) {
+            write!(formatter, " ({})", self.messages.join("; "))?;
+        }
+        Ok(())
     }
 }
 

@@ -33,7 +33,7 @@ impl Gateway {
     /// # Errors
     /// 400 naming everything that is not as it must be.
     pub async fn add_provider_account(&self, options: AccountOptions) -> Outcome<AccountId> {
-        let driver = check(&options)?;
+        let driver = check(&options, self.settings.allow_custom_live_hosts)?;
         let now = self.clock.now();
         let account_id = AccountId::generate(now);
         let texts: BTreeMap<&String, &str> =
@@ -86,7 +86,7 @@ impl Gateway {
     }
 }
 
-fn check(options: &AccountOptions) -> Outcome<&'static Driver> {
+fn check(options: &AccountOptions, allow_custom_live: bool) -> Outcome<&'static Driver> {
     let mut faults = Vec::new();
     let driver = Driver::named(&options.provider).filter(|driver| driver.host(options.mode).is_some());
     let Some(driver) = driver else {
@@ -105,7 +105,8 @@ fn check(options: &AccountOptions) -> Outcome<&'static Driver> {
         faults.push("credentials: are missing".to_owned());
     }
     faults.extend(driver.missing(&options.credentials).into_iter().map(|name| format!("{name}: is missing")));
-    if let Some(fault) = options.base_url.as_deref().and_then(|url| host_fault(driver, options.mode, url, false)) {
+    let base_url = options.base_url.as_deref();
+    if let Some(fault) = base_url.and_then(|url| host_fault(driver, options.mode, url, allow_custom_live)) {
         faults.push(format!("base_url: {fault}"));
     }
     if faults.is_empty() {
