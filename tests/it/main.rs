@@ -22,6 +22,8 @@ mod paypal_driver;
 mod polar_driver;
 mod psp_fixtures;
 mod query_plans;
+mod rail_isolation;
+mod rail_settings;
 mod rails;
 mod readme;
 mod signed_requests;

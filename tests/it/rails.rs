@@ -34,7 +34,7 @@ pub const REFUNDING: [&str; 3] = ["nicepay", "polar", "paypal"];
 pub const RAILS: [&str; 6] = ["nicepay", "nicepay va", "nicepay snap", "nicepay snap va", "polar", "paypal"];
 
 impl Simulator {
-    async fn start(rail: &'static str, webhook_url: String, clock: &Clock) -> Self {
+    pub async fn start(rail: &'static str, webhook_url: String, clock: &Clock) -> Self {
         match rail {
             "nicepay" | "nicepay va" | "nicepay snap" | "nicepay snap va" => {
                 let options = nicepay::Options { clock: clock.clone(), ..nicepay::Options::default() };
@@ -56,7 +56,7 @@ impl Simulator {
         }
     }
 
-    fn url(&self) -> &str {
+    pub fn url(&self) -> &str {
         match self {
             Self::Nicepay(nicepay, _) => &nicepay.url,
             Self::Polar(polar) => &polar.url,
@@ -64,7 +64,7 @@ impl Simulator {
         }
     }
 
-    fn credentials(&self) -> Vec<(&'static str, String)> {
+    pub fn credentials(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Nicepay(_, rail) => {
                 let mut credentials = vec![
@@ -90,7 +90,7 @@ impl Simulator {
     }
 
     /// What a request for a payment by this provider has besides the usual.
-    fn request(&self) -> Value {
+    pub fn request(&self) -> Value {
         match self {
             Self::Nicepay(_, rail) => {
                 let method = if rail.ends_with("va") { "va_mandiri" } else { "qris" };
@@ -103,7 +103,7 @@ impl Simulator {
     }
 
     /// The buyer pays; the provider tells.
-    async fn pay(&self, payment_id: &str) {
+    pub async fn pay(&self, payment_id: &str) {
         match self {
             // A buyer sees the number or the code of the attempt that was made last.
             Self::Nicepay(nicepay, _) => {
@@ -116,7 +116,7 @@ impl Simulator {
         self.settled().await;
     }
 
-    async fn settled(&self) {
+    pub async fn settled(&self) {
         match self {
             Self::Nicepay(nicepay, _) => nicepay.webhooks_are_delivered().await,
             Self::Polar(polar) => polar.settled().await,
@@ -124,7 +124,7 @@ impl Simulator {
         }
     }
 
-    fn charges(&self) -> u32 {
+    pub fn charges(&self) -> u32 {
         match self {
             Self::Nicepay(nicepay, _) => nicepay.charges(),
             Self::Polar(polar) => polar.charges(),
@@ -133,7 +133,7 @@ impl Simulator {
     }
 
     /// Whether the provider has given anything back.
-    fn has_refunded(&self, payment_id: &str) -> bool {
+    pub fn has_refunded(&self, payment_id: &str) -> bool {
         match self {
             Self::Nicepay(nicepay, _) => nicepay.refunded(&format!("{payment_id}-1")) > 0,
             Self::Polar(polar) => !polar.refunds_of(payment_id).is_empty(),
@@ -141,7 +141,7 @@ impl Simulator {
         }
     }
 
-    fn refuse_next(&self) {
+    pub fn refuse_next(&self) {
         match self {
             Self::Nicepay(nicepay, rail) => {
                 let code = match (rail.contains("snap"), rail.ends_with("va")) {
@@ -156,7 +156,7 @@ impl Simulator {
         }
     }
 
-    fn forget_webhooks(&self) {
+    pub fn forget_webhooks(&self) {
         match self {
             Self::Nicepay(nicepay, _) => nicepay.fault_next(nicepay::Fault::Never),
             Self::Polar(polar) => polar.fault_next_webhooks(polar::WebhookFault::Never),
@@ -203,7 +203,7 @@ impl OnRail {
         self.product.request("POST", "/v1/payments", body.as_bytes(), key).await
     }
 
-    async fn paid(&self) -> Value {
+    pub async fn paid(&self) -> Value {
         let payment = self.create(None, "paid").await.expect_status(201).json();
         self.simulator.pay(&id_of(&payment)).await;
         self.gateway.step().await;
@@ -212,7 +212,7 @@ impl OnRail {
         self.product.payment(&id_of(&payment)).await
     }
 
-    async fn refund(&self, payment_id: &str, amount_minor: Option<i64>, key: Option<&str>) -> Answer {
+    pub async fn refund(&self, payment_id: &str, amount_minor: Option<i64>, key: Option<&str>) -> Answer {
         self.gateway.clock.advance(Duration::from_secs(1));
         let body = json!({ "payment_id": payment_id, "amount_minor": amount_minor }).to_string();
         self.product.request("POST", "/v1/refunds", body.as_bytes(), key).await

@@ -227,6 +227,12 @@ impl NicepaySimulator {
         pay(&self.shared, name).unwrap_or_else(|error| panic!("{error}"));
     }
 
+    /// The buyer pays another sum than was registered, which a bank should not let through.
+    pub fn pay_another_amount(&self, name: &str, amount: i64) {
+        self.shared.lock().find(name).unwrap().amount = amount;
+        self.pay(name);
+    }
+
     /// Its time is over. NICEPAY does not say so by itself.
     pub fn expire(&self, name: &str) {
         self.change(name, &['3'], |charge| if charge.is_qris { '5' } else { '4' });

@@ -46,6 +46,8 @@ const ORDER_LIVES: Duration = Duration::from_secs(3 * 3600);
 pub struct Options {
     /// Where webhooks go; nowhere if absent.
     pub webhook_url: Option<String>,
+    /// The id of the webhook that is registered, for which events are signed.
+    pub webhook_id: String,
     /// How long a token is good, in seconds.
     pub expires_in: u64,
     /// The time that it lives in.
@@ -57,7 +59,13 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let retry_after = Duration::from_millis(100);
-        Self { webhook_url: None, expires_in: 32_400, clock: Clock::system(), retry_after }
+        Self {
+            webhook_url: None,
+            webhook_id: WEBHOOK_ID.to_owned(),
+            expires_in: 32_400,
+            clock: Clock::system(),
+            retry_after,
+        }
     }
 }
 
@@ -216,7 +224,7 @@ impl PaypalSimulator {
         vec![
             ("client_id", CLIENT_ID.to_owned()),
             ("client_secret", CLIENT_SECRET.to_owned()),
-            ("webhook_id", WEBHOOK_ID.to_owned()),
+            ("webhook_id", self.shared.options.webhook_id.clone()),
             ("webhook_ca", signer::shared().ca_pem.clone()),
         ]
     }

@@ -10,7 +10,7 @@ use switchyard::domain::secrets::random_hex;
 
 use super::books::{Order, decimal, hundredths, new_id, written};
 use super::schema::{self, File};
-use super::{CLIENT_ID, CLIENT_SECRET, Call, Fault, ORDER_LIVES, Shared, WEBHOOK_ID, signer, webhooks};
+use super::{CLIENT_ID, CLIENT_SECRET, Call, Fault, ORDER_LIVES, Shared, signer, webhooks};
 
 const CURRENCIES: [&str; 24] = [
     "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "JPY", "MXN", "MYR", "NOK",
@@ -129,7 +129,7 @@ fn operate(shared: &Data<Shared>, call: &Call, refusal: Option<(u16, &str)>) -> 
             let found = books.orders.values().flat_map(|order| &order.refunds).find(|refund| refund["id"] == id);
             found.map(|refund| (200, refund.clone())).ok_or(GET_REFUND)
         }
-        _ => Ok(verify(call)),
+        _ => Ok(verify(shared, call)),
     };
     Some((operation, reply.unwrap_or_else(|missing| problem(missing, 404, "INVALID_RESOURCE_ID", None))))
 }
@@ -496,7 +496,7 @@ pub fn add_refund(shared: &Shared, order: &mut Order, amount: i64, request: &Val
 }
 
 /// Judges as PayPal does: by the bytes of the event as they stand in the question. Mock events fail.
-fn verify(call: &Call) -> Reply {
+fn verify(shared: &Shared, call: &Call) -> Reply {
     #[derive(serde::Deserialize)]
     struct Question<'a> {
         transmission_id: String,
@@ -515,8 +515,9 @@ fn verify(call: &Call) -> Reply {
     let question: Question<'_> = serde_json::from_str(&call.body).unwrap();
     let event = question.webhook_event.get().as_bytes();
     let (id, time) = (&question.transmission_id, &question.transmission_time);
-    let is_good = question.webhook_id == WEBHOOK_ID
-        && signer::shared().sign(id, time, WEBHOOK_ID, event) == question.transmission_sig;
+    let webhook_id = &shared.options.webhook_id;
+    let is_good = question.webhook_id == *webhook_id
+        && signer::shared().sign(id, time, webhook_id, event) == question.transmission_sig;
     (200, json!({ "verification_status": if is_good { "SUCCESS" } else { "FAILURE" } }))
 }
 

@@ -26,12 +26,14 @@ pub fn shared() -> &'static Signer {
 impl Signer {
     fn generate() -> Self {
         let name = "messageverificationcerts.sandbox.paypal.com";
+        // The one simulator is played in both modes.
+        let live_name = "messageverificationcerts.paypal.com";
         let mut root = CertificateParams::new(Vec::new()).unwrap();
         root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         root.distinguished_name.push(DnType::CommonName, "Simulator Root");
         let root_key = KeyPair::generate().unwrap();
         let root_certificate = root.self_signed(&root_key).unwrap();
-        let mut leaf = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let mut leaf = CertificateParams::new(vec![name.to_owned(), live_name.to_owned()]).unwrap();
         leaf.distinguished_name.push(DnType::CommonName, name);
         let leaf_key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap();
         let leaf_certificate = leaf.signed_by(&leaf_key, &Issuer::from_params(&root, &root_key)).unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use switchyard::domain::secrets::random_hex;
 use switchyard::domain::time::Timestamp;
 
-use super::{Fault, Sent, Shared, WEBHOOK_ID, books, signer};
+use super::{Fault, Sent, Shared, books, signer};
 
 /// PayPal repeats 25 times; so many would only keep a test waiting.
 const TRIES: u32 = 8;
@@ -64,7 +64,7 @@ pub fn tell(shared: &Data<Shared>, kind: &str, resource_type: &str, mut resource
         amount["value"] = "0.01".into();
     }
     let event = event(kind, resource_type, resource, &shared.url, shared.now());
-    let made = signed(shared, event.to_string(), WEBHOOK_ID, fault == Some(Fault::BadSignature));
+    let made = signed(shared, event.to_string(), &shared.options.webhook_id, fault == Some(Fault::BadSignature));
     let mut wait = Duration::ZERO;
     let mut now_sent = Vec::new();
     {
