@@ -132,6 +132,23 @@ impl Simulator {
         }
     }
 
+    /// Whether a payment's object tells the buyer how to pay: what to scan or transfer to, or the provider's page.
+    pub fn can_be_paid(&self, payment: &Value) -> bool {
+        payment["instructions"].is_object() || payment["checkout_url"].as_str().unwrap().starts_with(self.url())
+    }
+
+    /// How many payments were started at the provider, paid or not.
+    pub fn begun(&self) -> usize {
+        match self {
+            Self::Nicepay(nicepay, _) => nicepay.registrations(),
+            Self::Polar(polar) => {
+                let calls = polar.requests();
+                calls.iter().filter(|call| call.method == "POST" && call.path == "/v1/checkouts/").count()
+            }
+            Self::Paypal(paypal) => paypal.orders(),
+        }
+    }
+
     /// Whether the provider has given anything back.
     pub fn has_refunded(&self, payment_id: &str) -> bool {
         match self {
@@ -178,15 +195,24 @@ pub struct OnRail {
 
 impl OnRail {
     pub async fn start(rail: &'static str) -> Self {
+        Self::start_telling(rail, None).await
+    }
+
+    /// As [`OnRail::start`]; the provider's webhooks go to another base URL than the gateway's own.
+    pub async fn start_telling(rail: &'static str, listening: Option<String>) -> Self {
         let provider = rail.split(' ').next().unwrap();
         let clock = Clock::manual(Clock::system().now());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let webhook_url = format!("http://{}/webhooks/{provider}/sandbox", listener.local_addr().unwrap());
+        let told = listening.clone().unwrap_or_else(|| format!("http://{}", listener.local_addr().unwrap()));
+        let webhook_url = format!("{told}/webhooks/{provider}/sandbox");
         let simulator = Simulator::start(rail, webhook_url, &clock).await;
         let proxy = FaultProxy::start(simulator.url()).await;
         let settings = provider_settings(provider, Mode::Sandbox, &proxy.url, simulator.credentials());
         let gateway = TestGateway::spawn_on(listener, clock, false, |all: &mut Settings| {
             all.provider_timeout = Some(CALL_TIMEOUT);
+            if let Some(told) = listening {
+                all.public_url = told;
+            }
             all.providers.retain(|one| one.driver.name != provider || one.mode != Mode::Sandbox);
             all.providers.push(settings);
         })
@@ -330,6 +356,7 @@ async fn a_start_whose_answer_is_lost_is_202_then_found_out_and_charged_once() {
             let replayed = rail.create(Some("key"), &case).await.expect_status(201).json();
             assert_eq!(id_of(&replayed), payment_id, "{case}");
             assert_eq!((&replayed["status"], &replayed["last_error"]), (&json!("initiated"), &json!("")), "{case}");
+            assert!(rail.simulator.can_be_paid(&replayed), "{case}: {replayed}");
             rail.simulator.pay(&payment_id).await;
             rail.gateway.step().await;
             rail.simulator.settled().await;

@@ -652,6 +652,11 @@ impl ServingProgram {
     /// Starts it on a free port with more settings from variables, and waits until it answers.
     pub async fn start(database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self::start_on(port, database, variables).await
+    }
+
+    /// As [`ServingProgram::start`], on a port that others know already.
+    pub async fn start_on(port: u16, database: &TestDatabase, variables: &[(&str, &str)]) -> Self {
         let url = format!("http://127.0.0.1:{port}");
         let log = std::fs::File::create(database.directory.join("serve.log")).unwrap();
         let started = std::time::Instant::now();

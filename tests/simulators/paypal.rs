@@ -161,6 +161,7 @@ struct Shared {
     options: Options,
     books: Mutex<Books>,
     under_way: AtomicUsize,
+    client: reqwest::Client,
 }
 
 impl Shared {
@@ -203,7 +204,8 @@ impl PaypalSimulator {
         let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let books = Mutex::new(Books { webhook_url: options.webhook_url.clone(), ..Books::default() });
-        let shared = Data::new(Shared { url: url.clone(), options, books, under_way: AtomicUsize::new(0) });
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
+        let shared = Data::new(Shared { url: url.clone(), options, books, under_way: AtomicUsize::new(0), client });
         let app_data = shared.clone();
         let answer = |shared: Data<Shared>, request: HttpRequest, body: Bytes| async move {
             doors::answer(&shared, &request, &body).await
@@ -306,13 +308,18 @@ impl PaypalSimulator {
         webhooks::tell(&self.shared, kind, "refund", refund);
     }
 
-    /// The merchant gives everything back in the dashboard.
+    /// The merchant gives everything that is left back in the dashboard.
     pub fn refund_by_hand(&self, name: &str) {
+        let left = self.shared.books().order(name).left();
+        self.refund_part_by_hand(name, left);
+    }
+
+    /// The merchant gives so many hundredths back in the dashboard.
+    pub fn refund_part_by_hand(&self, name: &str, hundredths: i64) {
         let refund = {
             let mut books = self.shared.books();
             let order = books.order(name);
-            let left = order.left();
-            doors::add_refund(&self.shared, order, left, &json!({}), "COMPLETED")
+            doors::add_refund(&self.shared, order, hundredths, &json!({}), "COMPLETED")
         };
         webhooks::tell(&self.shared, "PAYMENT.CAPTURE.REFUNDED", "refund", refund);
     }

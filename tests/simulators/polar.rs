@@ -128,6 +128,7 @@ pub(crate) struct Shared {
     under_way: AtomicUsize,
     /// Held while events are tried for the first time.
     turn: tokio::sync::Mutex<()>,
+    client: reqwest::Client,
 }
 
 /// A Polar of the test's own.
@@ -157,6 +158,7 @@ impl PolarSimulator {
             books,
             under_way: AtomicUsize::new(0),
             turn: tokio::sync::Mutex::default(),
+            client: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(),
         });
         let for_app = shared.clone();
         let server = HttpServer::new(move || {

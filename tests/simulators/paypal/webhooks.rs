@@ -93,10 +93,9 @@ fn deliver(shared: &Data<Shared>, webhooks: Vec<Sent>, wait: Duration) {
     let shared = shared.clone();
     tokio::spawn(async move {
         tokio::time::sleep(wait).await;
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().unwrap();
         for webhook in webhooks {
             for _ in 0..TRIES {
-                let mut request = client.post(&url).body(webhook.body.clone());
+                let mut request = shared.client.post(&url).body(webhook.body.clone());
                 for (name, value) in &webhook.headers {
                     request = request.header(name, value);
                 }

@@ -132,7 +132,7 @@ pub struct Batch {
 
 /// Tries each once, in order. What fails is tried again beside the others.
 async fn deliver(shared: &Data<Shared>, batch: Batch) {
-    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let client = shared.client.clone();
     for event in batch.events {
         if attempt(shared, &client, &batch.url, &batch.key, &event).await {
             shared.under_way.fetch_sub(1, Ordering::SeqCst);
