@@ -12,7 +12,7 @@ use super::polling::Closing;
 use super::settle::Settled;
 use super::starting::CALL_LEASE;
 use crate::domain::backoff::unknown_wait;
-use crate::domain::payments::{AttemptState, Observation, PaymentStatus};
+use crate::domain::payments::{AttemptState, Observation};
 use crate::error::Outcome;
 use crate::store::inbox::InboxRow;
 use crate::store::{Lane, inbox, payments};
@@ -83,12 +83,7 @@ impl Gateway {
         if attempt.state != AttemptState::Started && attempt.provider_ref.is_none() {
             return self.conclude(&row, Verdict::Kept, &row.detail, Some(BETWEEN_LOOKS)).await;
         }
-        // A payment that was closed without money is not completed any more: looking must not take the buyer's money.
-        let told = if matches!(payment.status, PaymentStatus::Canceled | PaymentStatus::Failed) {
-            self.cancel_or_look(&rail, &payment, attempt).await
-        } else {
-            rail.psp.fetch(&self.ongoing(&payment, attempt)).await
-        };
+        let told = rail.psp.fetch(&self.ongoing(&payment, attempt)).await;
         let settled = self.take_in(&payment, attempt, &told, Closing::Wait).await?;
         match (told, settled) {
             (Ok(_), Settled::Quarantined(reason)) => self.conclude(&row, Verdict::Quarantined, &reason, None).await,

@@ -79,7 +79,7 @@ impl Gateway {
         match last.state {
             // No buyer has seen it: at its expiry it is closed. Should it be paid all the same, that is told.
             AttemptState::Prepared | AttemptState::Unknown if has_expired => {
-                self.take_in(&payment, last, &Ok(Vec::new()), Closing::Close).await
+                self.take_in(&payment, last, &Ok(Vec::new()), Closing::Close).await.map(drop)
             }
             AttemptState::Prepared | AttemptState::Unknown => {
                 let rail = self.rail_of(last)?;
