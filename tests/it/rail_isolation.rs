@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use switchyard::clock::Clock;
 use switchyard::config::Settings;
@@ -455,36 +456,37 @@ async fn a_message_about_a_payment_that_is_not_there_is_404_and_applied_when_it_
 
 #[tokio::test]
 async fn a_forged_message_is_401_on_every_rail_and_what_is_kept_of_such_is_bounded() {
-    for provider in RAILS {
-        let rail = OnRail::start(provider).await;
-        let payment_id = created(&rail.product, &rail.simulator).await;
-        match &rail.simulator {
-            Simulator::Polar(polar) => polar.fault_next_webhooks(polar::WebhookFault::BadlySigned),
-            Simulator::Paypal(paypal) => {
-                for _ in 0..2 {
-                    paypal.fault_next(paypal::Fault::BadSignature);
-                }
+    join_all(RAILS.map(forge_on)).await;
+}
+
+async fn forge_on(provider: &'static str) {
+    let rail = OnRail::start(provider).await;
+    let payment_id = created(&rail.product, &rail.simulator).await;
+    match &rail.simulator {
+        Simulator::Polar(polar) => polar.fault_next_webhooks(polar::WebhookFault::BadlySigned),
+        Simulator::Paypal(paypal) => {
+            for _ in 0..2 {
+                paypal.fault_next(paypal::Fault::BadSignature);
             }
-            Simulator::Nicepay(nicepay, _) => nicepay.fault_next(nicepay::Fault::BadlySigned),
         }
-        match &rail.simulator {
-            Simulator::Paypal(paypal) => paypal.pay(&payment_id),
-            simulator => simulator.pay(&payment_id).await,
-        }
-        rail.simulator.settled().await;
-        rail.gateway.step().await;
-        assert_unmoved(&rail.product.payment(&payment_id).await, provider);
-        let verdicts =
-            rail.gateway.database.texts("SELECT DISTINCT verdict AS text FROM inbox WHERE verdict <> 'ignored'");
-        assert_eq!(verdicts, ["rejected"], "{provider}");
-        let name = provider.split(' ').next().unwrap();
-        for body in ["", "{}", "[]", "a=b", "tXid=1&merchantToken=2&amt=3", "\u{0}"] {
-            let told = post(&rail.gateway, &format!("/webhooks/{name}/sandbox"), &[], body).await;
-            told.expect_error(401, "BadSignature");
-        }
-        rail.gateway.advance(FIVE_MINUTES).await;
-        assert_paid(&rail.product.payment(&payment_id).await, provider);
+        Simulator::Nicepay(nicepay, _) => nicepay.fault_next(nicepay::Fault::BadlySigned),
     }
+    match &rail.simulator {
+        Simulator::Paypal(paypal) => paypal.pay(&payment_id),
+        simulator => simulator.pay(&payment_id).await,
+    }
+    rail.simulator.settled().await;
+    rail.gateway.step().await;
+    assert_unmoved(&rail.product.payment(&payment_id).await, provider);
+    let verdicts = rail.gateway.database.texts("SELECT DISTINCT verdict AS text FROM inbox WHERE verdict <> 'ignored'");
+    assert_eq!(verdicts, ["rejected"], "{provider}");
+    let name = provider.split(' ').next().unwrap();
+    for body in ["", "{}", "[]", "a=b", "tXid=1&merchantToken=2&amt=3", "\u{0}"] {
+        let told = post(&rail.gateway, &format!("/webhooks/{name}/sandbox"), &[], body).await;
+        told.expect_error(401, "BadSignature");
+    }
+    rail.gateway.advance(FIVE_MINUTES).await;
+    assert_paid(&rail.product.payment(&payment_id).await, provider);
 }
 
 #[tokio::test]
@@ -748,70 +750,72 @@ fn texts_of(gateway: &TestGateway, table: &str, columns: &[&str]) -> String {
 
 #[tokio::test]
 async fn no_secret_is_shown_or_stored_in_the_clear_and_no_buyer_is_in_the_archive() {
-    for provider in RAILS {
-        let rail = OnRail::start(provider).await;
-        let buyer = json!({ "name": "Canary Kestrel", "phone": "628119987654321", "ip": "198.51.100.77" });
-        let mut request = rail.simulator.request();
-        request["email"] = json!("canary.kestrel@shop.example");
-        request["buyer"] = buyer;
-        let mut answers = Vec::new();
-        let payment_id = {
-            let answer = rail.product.create(request.clone()).await.expect_status(201);
-            answers.push(answer.text.clone());
-            id_of(&answer.json())
-        };
-        rail.simulator.refuse_next();
-        answers.push(ask_again(&rail, &request).await.text);
-        rail.proxy.set(Network::Garbage).await;
-        answers.push(ask_again(&rail, &request).await.text);
-        rail.proxy.set(Network::Refuse).await;
-        answers.push(ask_again(&rail, &request).await.text);
-        rail.proxy.set(Network::Pass).await;
-        match &rail.simulator {
-            Simulator::Polar(polar) => polar.fault_next_webhooks(polar::WebhookFault::BadlySigned),
-            Simulator::Paypal(paypal) => paypal.fault_next(paypal::Fault::BadSignature),
-            Simulator::Nicepay(nicepay, _) => nicepay.fault_next(nicepay::Fault::BadlySigned),
-        }
-        rail.simulator.pay(&payment_id).await;
-        rail.pass(60).await;
-        if let Simulator::Nicepay(nicepay, _) = &rail.simulator {
-            nicepay.notify(&format!("{payment_id}-1"));
-        }
-        rail.simulator.settled().await;
-        rail.gateway.advance(FIVE_MINUTES).await;
-        rail.simulator.settled().await;
-        assert_paid(&rail.product.payment(&payment_id).await, provider);
-        answers.push(rail.refund(&payment_id, None, None).await.text);
-        rail.simulator.settled().await;
-        rail.gateway.step().await;
+    join_all(RAILS.map(plant_canaries_on)).await;
+}
 
-        let inbox =
-            texts_of(&rail.gateway, "inbox", &["provider_event", "verdict", "detail", "headers", "body", "payment_id"]);
-        let attempts = texts_of(&rail.gateway, "attempts", &["state", "provider_ref", "error", "reference"]);
-        let events = texts_of(&rail.gateway, "events", &["event_type", "body"]);
-        assert!(inbox.contains("rejected") && inbox.lines().count() > 1, "{provider}: {inbox}");
-        // PayPal's own of the buyer come back from there.
-        let private =
-            ["Kestrel", "kestrel", "628119987654321", "198.51.100.77", "buyer@example.com", "Q7M4XKD2WNRB6", "Berg"];
-        for canary in private {
-            for (place, text) in [("the inbox", &inbox), ("the attempts", &attempts), ("the events", &events)] {
-                assert!(!text.contains(canary), "{provider}: {canary} is in {place}: {text}");
-            }
+async fn plant_canaries_on(provider: &'static str) {
+    let rail = OnRail::start(provider).await;
+    let buyer = json!({ "name": "Canary Kestrel", "phone": "628119987654321", "ip": "198.51.100.77" });
+    let mut request = rail.simulator.request();
+    request["email"] = json!("canary.kestrel@shop.example");
+    request["buyer"] = buyer;
+    let mut answers = Vec::new();
+    let payment_id = {
+        let answer = rail.product.create(request.clone()).await.expect_status(201);
+        answers.push(answer.text.clone());
+        id_of(&answer.json())
+    };
+    rail.simulator.refuse_next();
+    answers.push(ask_again(&rail, &request).await.text);
+    rail.proxy.set(Network::Garbage).await;
+    answers.push(ask_again(&rail, &request).await.text);
+    rail.proxy.set(Network::Refuse).await;
+    answers.push(ask_again(&rail, &request).await.text);
+    rail.proxy.set(Network::Pass).await;
+    match &rail.simulator {
+        Simulator::Polar(polar) => polar.fault_next_webhooks(polar::WebhookFault::BadlySigned),
+        Simulator::Paypal(paypal) => paypal.fault_next(paypal::Fault::BadSignature),
+        Simulator::Nicepay(nicepay, _) => nicepay.fault_next(nicepay::Fault::BadlySigned),
+    }
+    rail.simulator.pay(&payment_id).await;
+    rail.pass(60).await;
+    if let Simulator::Nicepay(nicepay, _) = &rail.simulator {
+        nicepay.notify(&format!("{payment_id}-1"));
+    }
+    rail.simulator.settled().await;
+    rail.gateway.advance(FIVE_MINUTES).await;
+    rail.simulator.settled().await;
+    assert_paid(&rail.product.payment(&payment_id).await, provider);
+    answers.push(rail.refund(&payment_id, None, None).await.text);
+    rail.simulator.settled().await;
+    rail.gateway.step().await;
+
+    let inbox =
+        texts_of(&rail.gateway, "inbox", &["provider_event", "verdict", "detail", "headers", "body", "payment_id"]);
+    let attempts = texts_of(&rail.gateway, "attempts", &["state", "provider_ref", "error", "reference"]);
+    let events = texts_of(&rail.gateway, "events", &["event_type", "body"]);
+    assert!(inbox.contains("rejected") && inbox.lines().count() > 1, "{provider}: {inbox}");
+    // PayPal's own of the buyer come back from there.
+    let private =
+        ["Kestrel", "kestrel", "628119987654321", "198.51.100.77", "buyer@example.com", "Q7M4XKD2WNRB6", "Berg"];
+    for canary in private {
+        for (place, text) in [("the inbox", &inbox), ("the attempts", &attempts), ("the events", &events)] {
+            assert!(!text.contains(canary), "{provider}: {canary} is in {place}: {text}");
         }
-        let mut shown = vec![inbox, attempts, events];
-        for path in ["/info", "/metrics", "/healthz", "/readyz"] {
-            shown.push(rail.gateway.fetch(path).await.text);
-        }
-        shown.push(rail.product.get(&format!("/v1/payments/{payment_id}/timeline")).await.text);
-        shown.push(rail.product.get("/v1/events").await.text);
-        shown.extend(answers);
-        let secrets: BTreeMap<&str, String> = rail.simulator.credentials().into_iter().collect();
-        let public = ["imid", "shop_id", "api", "public_key", "webhook_id", "webhook_ca"];
-        for (name, secret) in secrets.iter().filter(|(name, _)| !public.contains(name)) {
-            for text in &shown {
-                assert!(!text.contains(secret.as_str()), "{provider}: {name} is shown: {text}");
-                assert!(!text.contains("Bearer "), "{provider}: a token is shown: {text}");
-            }
+    }
+    let mut shown = vec![inbox, attempts, events];
+    for path in ["/info", "/metrics", "/healthz", "/readyz"] {
+        shown.push(rail.gateway.fetch(path).await.text);
+    }
+    shown.push(rail.product.get(&format!("/v1/payments/{payment_id}/timeline")).await.text);
+    shown.push(rail.product.get("/v1/events").await.text);
+    shown.extend(answers);
+    let secrets: BTreeMap<&str, String> = rail.simulator.credentials().into_iter().collect();
+    let public = ["imid", "shop_id", "api", "public_key", "webhook_id", "webhook_ca"];
+    for (name, secret) in secrets.iter().filter(|(name, _)| !public.contains(name)) {
+        for text in &shown {
+            assert!(!text.contains(secret.as_str()), "{provider}: {name} is shown: {text}");
+            assert!(!text.contains("Bearer "), "{provider}: a token is shown: {text}");
         }
     }
 }
