@@ -88,10 +88,10 @@ async fn a_malformed_credential_is_refused_and_not_shown() {
         ("nicepay", "qris_acquirer", "CANARY"),
         ("nicepay", "private_key", "CANARY"),
         ("nicepay", "public_key", "CANARY"),
-        ("polar", "access_token", "CANARY"),
+        ("polar", "access_token", "CANARY token"),
         ("polar", "webhook_secret", "CANARY"),
         ("paypal", "client_id", "CANARY id"),
-        ("paypal", "webhook_id", "CANARY-1"),
+        ("paypal", "webhook_id", "CANARY 1"),
         ("paypal", "webhook_ca", "CANARY"),
     ];
     // All of a provider's at once: every one is named.
@@ -385,7 +385,7 @@ async fn an_account_that_is_not_whole_is_not_added() {
         (&ADD, token, "webhook_secret: is missing"),
         (&ADD, "", "credentials: are missing"),
         (&ADD, "access_token polar_oat_CANARY\n", "line 1 is no name=value"),
-        (&ADD, "access_token=CANARY\nwebhook_secret=whsec_CANARY\n", "access_token: does not look like one"),
+        (&ADD, "access_token=CANARY token\nwebhook_secret=whsec_CANARY\n", "access_token: does not look like one"),
         (&ADD, &format!("{whole}token=CANARY\n"), "token: Polar has no such credential"),
         (&[&ADD[..], &["--base-url", "https://api.polar.sh"]].concat(), &whole, "where real money moves"),
         (
