@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::idempotency::Fresh;
+use super::idempotency::{Fresh, replay};
 use super::payments::payment_not_found;
 use super::rails::unavailable;
 use super::views::{PageObject, SubscriptionObject, raw, render};
@@ -14,8 +14,9 @@ use crate::error::{Code, Fault, Outcome};
 use crate::psp::Failure;
 use crate::store::events::{self, Event};
 use crate::store::payments::{self, Payment};
+use crate::store::requests::{self, Claimed};
 use crate::store::subscriptions::{self, RenewalRow, Subscription};
-use crate::store::{Conn, StoreResult};
+use crate::store::{Conn, Lane, StoreResult};
 
 impl Gateway {
     /// An app's subscription, rendered.
@@ -60,6 +61,12 @@ impl Gateway {
         at_period_end: bool,
     ) -> Outcome<Answer> {
         let subscription = self.find_subscription(app, subscription_id).await?;
+        // One that was answered before is not asked of the provider again: much may have changed there meanwhile.
+        let (claim, now) = (once.claim.clone(), self.clock.now());
+        match self.write(Lane::Any, move |conn| requests::look_up(conn, &claim, now)).await? {
+            Claimed::New => {}
+            seen => return replay(seen),
+        }
         let is_done =
             |row: &Subscription| row.status == SubscriptionStatus::Ended || (at_period_end && row.cancel_at_period_end);
         let payment_id = subscription.payment_id.clone();

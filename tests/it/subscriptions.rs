@@ -159,6 +159,25 @@ async fn a_cancellation_that_is_not_answered_can_be_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_cancellation_is_replayed_without_asking_the_provider_again() {
+    let rail = OnRail::start("polar").await;
+    let (_, at_polar, subscription_id) = subscribed(&rail, "user-1").await;
+    let path = format!("/v1/subscriptions/{subscription_id}/cancel");
+    let body = json!({ "at_period_end": true });
+    let first = rail.product.post_with_key(&path, &body, "key").await.expect_status(200);
+    settle(&rail).await;
+    // The buyer has changed their mind since.
+    polar_of(&rail).uncancel(&at_polar);
+    settle(&rail).await;
+    assert_eq!(subscription(&rail, &subscription_id).await["cancel_at_period_end"], false);
+    rail.gateway.clock.advance(Duration::from_secs(1));
+    let replayed = rail.product.post_with_key(&path, &body, "key").await.expect_status(200);
+    assert_eq!((replayed.header("idempotent-replayed"), &replayed.text), (Some("true"), &first.text));
+    settle(&rail).await;
+    assert_eq!(subscription(&rail, &subscription_id).await["cancel_at_period_end"], false);
+}
+
+#[tokio::test]
 async fn subscriptions_are_listed_and_are_the_apps_own() {
     let rail = OnRail::start("polar").await;
     let (_, _, first) = subscribed(&rail, "user-1").await;

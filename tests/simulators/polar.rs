@@ -273,6 +273,11 @@ impl PolarSimulator {
         let _ = self.act(|_, books| objects::cancel_at_period_end(books, subscription_id));
     }
 
+    /// The buyer wants it to go on after all.
+    pub fn uncancel(&self, subscription_id: &str) {
+        let _ = self.act(|_, books| objects::uncancel(books, subscription_id));
+    }
+
     /// It ends now.
     pub fn end(&self, subscription_id: &str) {
         let _ = self.act(|_, books| objects::end(books, subscription_id));
