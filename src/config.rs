@@ -9,6 +9,7 @@ use config::{Environment, File, FileFormat, Value, ValueKind};
 
 use crate::domain::mode::Mode;
 use crate::domain::secrets::Secret;
+use crate::mailer::Mailer;
 use crate::psp::{DRIVERS, Driver};
 use crate::store::Target;
 
@@ -43,6 +44,10 @@ pub struct Settings {
     pub webhooks_concurrency: usize,
     /// Deliveries under way at once to one endpoint.
     pub webhooks_concurrency_per_endpoint: usize,
+    /// The SMTP server that mail is sent through, with its password.
+    pub mail_smtp_url: Option<Secret>,
+    /// Whom mail comes from.
+    pub mail_from: String,
     /// Filter of the log, as `info` or `switchyard=debug`.
     pub log_level: String,
     /// Whether the log is JSON lines.
@@ -83,7 +88,7 @@ pub struct SettingDoc {
 }
 
 /// Every setting that a file or a variable may have, besides the providers' credentials.
-pub const SETTINGS: [SettingDoc; 18] = [
+pub const SETTINGS: [SettingDoc; 20] = [
     SettingDoc { name: "server.bind", meaning: "address and port to listen on" },
     SettingDoc {
         name: "server.public_url",
@@ -111,6 +116,12 @@ pub const SETTINGS: [SettingDoc; 18] = [
     },
     SettingDoc { name: "webhooks.concurrency", meaning: "deliveries under way at once" },
     SettingDoc { name: "webhooks.concurrency_per_endpoint", meaning: "deliveries under way at once to one endpoint" },
+    SettingDoc {
+        name: "mail.smtp_url",
+        meaning: "`smtps://user:password@host`, or `smtp://host:587?tls=required`; without it, a server that others can \
+                  reach takes no sign-ups",
+    },
+    SettingDoc { name: "mail.from", meaning: "whom mail comes from" },
     SettingDoc {
         name: "providers.allow_custom_live_hosts",
         meaning: "let `providers.<name>.live.base_url` name a host that is not the provider's",
@@ -172,6 +183,11 @@ impl Settings {
         let webhooks_allow_private = reader.parsed("webhooks.allow_private", "true or false");
         let webhooks_concurrency = reader.number("webhooks.concurrency", 1, 10_000);
         let webhooks_concurrency_per_endpoint = reader.number("webhooks.concurrency_per_endpoint", 1, 1000);
+        let mail_smtp_url = reader.secret("mail.smtp_url");
+        let mail_from = reader.text("mail.from");
+        if let Some(Err(fault)) = mail_smtp_url.as_ref().map(|url| Mailer::new(url, &mail_from)) {
+            reader.faults.push(fault.to_owned());
+        }
         let log_level = reader.text("log.level");
         if log_level.parse::<tracing_subscriber::filter::Targets>().is_err() {
             reader.faults.push("log.level must be a level or a filter such as switchyard=debug".to_owned());
@@ -205,6 +221,8 @@ impl Settings {
                 webhooks_allow_private,
                 webhooks_concurrency,
                 webhooks_concurrency_per_endpoint,
+                mail_smtp_url,
+                mail_from,
                 log_level,
                 log_json: log_format == "json",
                 provider_timeout: None,

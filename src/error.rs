@@ -53,6 +53,19 @@ codes! {
     BadTimestamp = 401, "Bad timestamp", "`X-PAY-Timestamp` is not an integer of Unix seconds.";
     TimestampOutOfRange = 401, "Timestamp out of range", "The timestamp is more than 300 seconds away. Set the clock, sign anew.";
     BadSignature = 401, "Bad signature", "The signature does not match, or the key is unknown or archived.";
+    AuthenticationRequired = 401, "Authentication required", "Sign in, and send the token as `Authorization: Bearer …`; or send an API key as `X-Api-Key`.";
+    InvalidCredentials = 401, "Wrong address or password", "No account has this address with this password.";
+    InvalidJwt = 401, "Invalid token", "The token is not one of this gateway's, or its session has ended. Sign in again.";
+    JwtExpired = 401, "Token expired", "The token's time is over. Sign in again.";
+    InvalidApiKeyFormat = 401, "Malformed API key", "An API key is `pk_<mode>_<public>.<secret>`.";
+    InvalidApiKey = 401, "Invalid API key", "The key is unknown, disabled or deleted, or its secret is wrong.";
+    InvalidToken = 400, "Spent link", "The link was used before, is too old, or is not complete. Ask for a new one.";
+    ModeSwitchNotAllowed = 400, "Mode switch not allowed", "An API key has one mode for good. Use a key of the other mode.";
+    PlanLimitExceeded = 402, "Plan limit exceeded", "The plan's limit is reached; `detail` names it, its size and when it resets. Reading stays free.";
+    InsufficientScope = 403, "Insufficient scope", "The role or the key does not allow this; `detail` names what would.";
+    SignUpClosed = 403, "Sign-up closed", "This server can be reached by others and has no mail server: set `mail.smtp_url`.";
+    ProductionNotInPlan = 403, "Production not in plan", "The plan has no Production. Choose a paid plan.";
+    ProductionAccessNotApproved = 403, "Production access not approved", "A step on the way to Production is missing; `detail` names it.";
     NotFound = 404, "Not found", "There is nothing at this path.";
     PaymentNotFound = 404, "Payment not found", "No payment of this app has this id.";
     RefundNotFound = 404, "Refund not found", "No refund of this app has this id.";
@@ -60,6 +73,7 @@ codes! {
     EventNotFound = 404, "Event not found", "No event of this app has this id.";
     CustomerNotFound = 404, "Customer not found", "No buyer of this app has this id.";
     UnknownPayment = 404, "Unknown payment", "A provider's webhook names a payment that is not here.";
+    AlreadyExists = 409, "Already exists", "There is one with this id already.";
     MethodNotAllowed = 405, "Method not allowed", "The path exists, but not with this method.";
     RequestTimeout = 408, "Request timeout", "The body did not arrive within 10 seconds.";
     IdempotencyConflict = 409, "Idempotency conflict", "The key was used with another body in the last 24 hours.";
@@ -96,6 +110,10 @@ pub struct Fault {
     pub payment_id: Option<String>,
     /// When to try again.
     pub retry_after: Option<Duration>,
+    /// How many there may be in a minute, for [`Code::RateLimited`].
+    pub limit: Option<u32>,
+    /// The HTTP status where it is not the code's own.
+    pub status: Option<u16>,
 }
 
 /// What the gateway answers with.
@@ -105,13 +123,27 @@ impl Fault {
     /// A fault with a sentence of its own.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), messages: Vec::new(), payment_id: None, retry_after: None }
+        Self {
+            code,
+            detail: detail.into(),
+            messages: Vec::new(),
+            payment_id: None,
+            retry_after: None,
+            limit: None,
+            status: None,
+        }
     }
 
     /// A fault with when to try again.
     #[must_use]
     pub fn retry_after(code: Code, detail: impl Into<String>, wait: Duration) -> Self {
         Self { retry_after: Some(wait), ..Self::new(code, detail) }
+    }
+
+    /// HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status.unwrap_or_else(|| self.code.status())
     }
 
     /// One field that is not as it must be.
@@ -163,16 +195,17 @@ impl std::error::Error for Fault {}
 /// The one body of every error: RFC 9457, with aliases for clients that expect other names.
 #[must_use]
 pub fn problem_body(fault: &Fault, request_id: &str) -> String {
-    let Fault { code, detail, messages, payment_id, retry_after } = fault;
+    let Fault { code, detail, messages, payment_id, retry_after, .. } = fault;
+    let status = fault.status();
     let message = if messages.is_empty() { serde_json::json!(detail) } else { serde_json::json!(messages) };
     let mut body = serde_json::json!({
         "type": format!("/docs/errors#{}", anchor(*code)),
         "title": code.title(),
-        "status": code.status(),
+        "status": status,
         "detail": detail,
         "code": code.name(),
         "request_id": request_id,
-        "statusCode": code.status(),
+        "statusCode": status,
         "error": code.name(),
         "message": message,
         "requestId": request_id,

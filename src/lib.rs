@@ -1,7 +1,7 @@
 //! Switchyard: a self-hosted, multi-tenant payment gateway router.
 //!
 //! Doors (`api`, `web`, `work`, `cli`) translate, the `gateway` decides in which order things happen, hands (`store`,
-//! `psp`, `courier`) touch the world, and the `domain` thinks without touching anything.
+//! `psp`, `courier`, `mailer`) touch the world, and the `domain` thinks without touching anything.
 
 pub mod api;
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod courier;
 pub mod domain;
 pub mod error;
 pub mod gateway;
+pub mod mailer;
 pub mod problem;
 pub mod psp;
 pub mod serve;

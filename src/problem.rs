@@ -41,7 +41,7 @@ impl std::fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// The fault travels in the response's extensions until [`finish`] knows the request.
@@ -94,10 +94,16 @@ fn wants_plain_text(request: &ServiceRequest) -> bool {
 }
 
 fn render(fault: &Fault, request_id: &str, wants_text: bool, method: &Method) -> HttpResponse {
-    let status = StatusCode::from_u16(fault.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
     if let Some(wait) = fault.retry_after {
         response.insert_header((RETRY_AFTER, wait.as_secs().to_string()));
+    }
+    if let Some(limit) = fault.limit {
+        let reset = fault.retry_after.unwrap_or_default().as_secs();
+        response.insert_header(("RateLimit-Limit", limit.to_string()));
+        response.insert_header(("RateLimit-Remaining", "0"));
+        response.insert_header(("RateLimit-Reset", reset.to_string()));
     }
     if method == Method::HEAD {
         return response.finish();

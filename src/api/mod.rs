@@ -3,7 +3,10 @@
 use utoipa::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+mod accounts;
+pub mod caller;
 mod customers;
+mod envelope;
 mod events;
 mod inbox;
 mod operators;
@@ -43,7 +46,17 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(operators::healthz)
         .service(operators::readyz)
         .service(operators::metrics)
-        .service(operators::openapi);
+        .service(operators::openapi)
+        .service(accounts::register)
+        .service(accounts::login)
+        .service(accounts::refresh)
+        .service(accounts::logout)
+        .service(accounts::me)
+        .service(accounts::verify)
+        .service(accounts::forgot_password)
+        .service(accounts::reset_password)
+        .service(accounts::preferences)
+        .service(accounts::switch_mode);
 }
 
 /// What the document of the API says besides its operations.

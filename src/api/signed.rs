@@ -121,7 +121,11 @@ pub(super) async fn read_body(request: &HttpRequest, mut payload: Payload, limit
     tokio::time::timeout(BODY_TIMEOUT, read).await.map_err(timed_out)?
 }
 
-fn check_media_type(request: &HttpRequest, body: &Bytes) -> Outcome<()> {
+/// Refuses a body that says it is no JSON.
+///
+/// # Errors
+/// 415.
+pub(super) fn check_media_type(request: &HttpRequest, body: &Bytes) -> Outcome<()> {
     if body.is_empty() {
         return Ok(());
     }

@@ -227,10 +227,16 @@ fn mock_script(mock: &mut Fields<'_>) -> MockScript {
 
 fn email(fields: &mut Fields<'_>) -> Option<String> {
     let email = fields.text("email", 3, 254)?;
-    if !is_email(&email) {
-        fields.fault("email", "must be an e-mail address");
+    if let Some(reason) = email_fault(&email) {
+        fields.fault("email", reason);
     }
     Some(email)
+}
+
+/// What is wrong with an e-mail address.
+#[must_use]
+pub fn email_fault(text: &str) -> Option<&'static str> {
+    (!is_email(text)).then_some("must be an e-mail address")
 }
 
 /// Whether `text` looks like a deliverable address. Whether it is one, only a mail can tell.

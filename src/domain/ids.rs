@@ -107,6 +107,20 @@ ids! {
     SubscriptionId = "sub_";
     /// Something that the mock provider is to do later.
     MockJobId = "mjb_";
+    /// A person with an account.
+    UserId = "usr_";
+    /// One sign-in of a person.
+    SessionId = "ses_";
+    /// An invitation into a tenant.
+    InvitationId = "ivt_";
+    /// A mail.
+    MailId = "mail_";
+    /// An API key.
+    KeyId = "key_";
+    /// A request for production access.
+    ProductionRequestId = "par_";
+    /// An entry of the audit log.
+    AuditEntryId = "aud_";
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, a socket or a database, and nothing here knows the rest of the house.
 
+pub mod accounts;
 pub mod backoff;
 pub mod drafts;
 pub mod events;
@@ -9,8 +10,10 @@ pub mod fields;
 pub mod ids;
 pub mod mode;
 pub mod money;
+pub mod passwords;
 pub mod payments;
 pub mod secrets;
 pub mod signing;
 pub mod subscriptions;
 pub mod time;
+pub mod tokens;

@@ -13,7 +13,7 @@ use crate::error::{Code, Fault, Outcome};
 use crate::psp::Driver;
 use crate::store::apps::AppRow;
 use crate::store::webhook_endpoints::EndpointRow;
-use crate::store::{Lane, apps, webhook_endpoints};
+use crate::store::{Lane, apps, tenants, webhook_endpoints};
 
 pub(super) const DEFAULT_TENANT: &str = "Operator";
 
@@ -76,7 +76,7 @@ impl Gateway {
         let webhook_secret_sealed = self.seal_endpoint_secret(&endpoint_id, &webhook_secret);
         let (app, endpoint) = self
             .write(Lane::Any, move |conn| {
-                let tenant_id = apps::default_tenant(conn, DEFAULT_TENANT, now)?;
+                let tenant_id = tenants::operator(conn, DEFAULT_TENANT, now)?;
                 let app = AppRow {
                     app_id: app_id.clone(),
                     tenant_id,

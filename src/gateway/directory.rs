@@ -103,16 +103,22 @@ impl Gateway {
         if timestamp.abs_diff(self.clock.now().unix_seconds()) > MAX_SKEW_SECONDS.unsigned_abs() {
             return Err(Fault::new(Code::TimestampOutOfRange, "timestamp out of range"));
         }
-        match Mode::of_public_key(&head.public_key) {
-            Some(mode) if !self.settings.modes.contains(&mode) => {
-                let elsewhere = match self.settings.mode_urls.get(&mode) {
-                    Some(url) => format!("; use {url}"),
-                    None => String::new(),
-                };
-                Err(Fault::new(Code::ModeNotServed, format!("this server does not serve mode {mode}{elsewhere}")))
-            }
-            _ => Ok(()),
+        Mode::of_public_key(&head.public_key).map_or(Ok(()), |mode| self.check_mode_is_served(mode))
+    }
+
+    /// Refuses a mode that this process does not serve.
+    ///
+    /// # Errors
+    /// 421 saying where it is served, where that is known.
+    pub fn check_mode_is_served(&self, mode: Mode) -> Outcome<()> {
+        if self.settings.modes.contains(&mode) {
+            return Ok(());
         }
+        let elsewhere = match self.settings.mode_urls.get(&mode) {
+            Some(url) => format!("; use {url}"),
+            None => String::new(),
+        };
+        Err(Fault::new(Code::ModeNotServed, format!("this server does not serve mode {mode}{elsewhere}")))
     }
 
     fn matching_app(&self, head: &SignedHead, body_sha256: &[u8; 32]) -> Option<(Arc<App>, i64)> {

@@ -3,16 +3,19 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::courier::Courier;
 use crate::domain::secrets::{Place, Sealer, Secret};
+use crate::domain::tokens::TokenKey;
 use crate::error::Outcome;
+use crate::mailer::Mailer;
 use crate::store::{Lane, Store, StoreError, StoreResult};
 
 mod apps;
+mod audit;
 mod checkout;
 mod confirming;
 mod deliveries;
@@ -22,8 +25,11 @@ mod health;
 mod idempotency;
 mod inbox;
 mod key_file;
+mod limits;
+pub mod mails;
 pub mod maintenance;
 mod mock;
+mod onboarding;
 mod payments;
 mod polling;
 mod provider_accounts;
@@ -32,10 +38,13 @@ mod refunding;
 mod refunds;
 mod rejections;
 mod routing;
+mod scope;
+mod sessions;
 mod settle;
 mod starting;
 mod subscriptions;
 mod timeline;
+mod users;
 pub mod views;
 
 pub use apps::{AppChange, AppOptions, IssuedApp};
@@ -47,6 +56,8 @@ pub use inbox::{Posted, Verdict};
 pub use payments::PaymentPage;
 pub use provider_accounts::AccountOptions;
 pub use rails::Checked;
+pub use scope::{Member, Scope, Who};
+pub use users::{Registration, SignIn, SignedIn};
 
 // What the doors read and write of the hands' rows; their queries stay behind the verbs.
 pub use crate::psp::provider_title;
@@ -63,6 +74,9 @@ pub enum OpenError {
     /// The key that seals secrets.
     #[error("{0}")]
     Key(String),
+    /// The mail server's settings.
+    #[error("{0}")]
+    Mail(String),
     /// The HTTP client.
     #[error("the HTTP client cannot start: {0}")]
     Client(#[from] reqwest::Error),
@@ -82,6 +96,11 @@ pub struct Gateway {
     deliveries_wanted: Notify,
     mock_jobs_wanted: Notify,
     confirmations_wanted: Notify,
+    mails_wanted: Notify,
+    mailer: Option<Mailer>,
+    limits: limits::Limits,
+    hashing: Semaphore,
+    token_key: TokenKey,
     rails: rails::Rails,
     fallbacks: health::FallbackCounters,
     rejections: rejections::Rejections,
@@ -104,6 +123,10 @@ impl Gateway {
         .map_err(|_| StoreError::Panicked)??;
         let sealer = key_file::sealer(&settings)?;
         let mock_key = install_secret(&store, &sealer, "mock_webhook_key").await?;
+        let token_secret = install_secret(&store, &sealer, "token_key").await?;
+        let smtp_url = settings.mail_smtp_url.as_ref();
+        let mailer = smtp_url.map(|url| Mailer::new(url, &settings.mail_from)).transpose();
+        let mailer = mailer.map_err(|fault| OpenError::Mail(fault.to_owned()))?;
         let rails = rails::Rails::new(&settings, &clock)?;
         let gateway = Arc::new(Self {
             store,
@@ -117,12 +140,19 @@ impl Gateway {
             deliveries_wanted: Notify::new(),
             mock_jobs_wanted: Notify::new(),
             confirmations_wanted: Notify::new(),
+            mails_wanted: Notify::new(),
+            mailer,
+            limits: limits::Limits::default(),
+            hashing: Semaphore::new(users::HASHES_AT_ONCE),
+            token_key: TokenKey::new(&token_secret),
             rails,
             fallbacks: health::FallbackCounters::default(),
             rejections: rejections::Rejections::default(),
             started: std::time::Instant::now(),
         });
         gateway.refresh_directory().await?;
+        // Nobody waits for it.
+        drop(tokio::task::spawn_blocking(users::prepare));
         Ok(gateway)
     }
 

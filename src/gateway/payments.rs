@@ -275,7 +275,7 @@ impl Gateway {
             let was_refused = last.is_some_and(|attempt| attempt.state == AttemptState::Refused);
             let (status, body) = if payment.status == PaymentStatus::Failed && was_refused {
                 let fault = provider_error(&payment);
-                (fault.code.status(), crate::error::problem_body(&fault, &request_id))
+                (fault.status(), crate::error::problem_body(&fault, &request_id))
             } else {
                 (201, render(&PaymentObject::new(&payment, &public_url)))
             };

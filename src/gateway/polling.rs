@@ -68,7 +68,7 @@ impl Gateway {
         let now = self.clock.now();
         let week_ago = now.minus(std::time::Duration::from_secs(7 * 24 * 3600));
         let answers = self.write(Lane::Any, move |conn| crate::store::requests::prune(conn, now, 500)).await?;
-        Ok(answers + self.prune_inbox(week_ago).await?)
+        Ok(answers + self.prune_inbox(week_ago).await? + self.prune_accounts().await?)
     }
 
     async fn look_after(self: &Arc<Self>, payment: Payment) -> Outcome<()> {

@@ -11,7 +11,7 @@ use crate::domain::secrets::Secret;
 use crate::error::{Code, Fault, Outcome};
 use crate::psp::Driver;
 use crate::store::provider_accounts::ProviderAccount;
-use crate::store::{Lane, apps, install, provider_accounts};
+use crate::store::{Lane, install, provider_accounts, tenants};
 
 /// What a new account shall be.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Gateway {
         self.write(Lane::Any, move |conn| {
             let account = ProviderAccount {
                 account_id: added.clone(),
-                tenant_id: apps::default_tenant(conn, super::apps::DEFAULT_TENANT, now)?,
+                tenant_id: tenants::operator(conn, super::apps::DEFAULT_TENANT, now)?,
                 provider: driver.name.to_owned(),
                 mode: options.mode,
                 base_url: options.base_url.clone(),

@@ -116,7 +116,7 @@ impl Gateway {
         let body = problem_body(&fault, &once.request_id);
         let kept = body.clone();
         self.write(Lane::Any, move |conn| {
-            requests::claim(conn, &once.claim, fault.code.status(), &kept, None, now).map(drop)
+            requests::claim(conn, &once.claim, fault.status(), &kept, None, now).map(drop)
         })
         .await?;
         Ok(Answer { status: Code::RefundNotSupported.status(), body, is_replay: false })
@@ -145,8 +145,8 @@ impl Gateway {
                         refunds::delete(conn, &refund_id)?;
                         let fault = Fault::new(Code::RefundNotSupported, *instead);
                         let body = problem_body(&fault, &once.request_id);
-                        requests::set_answer_of(conn, &once.claim, fault.code.status(), &body)?;
-                        return Ok(Ok(Answer { status: fault.code.status(), body, is_replay: false }));
+                        requests::set_answer_of(conn, &once.claim, fault.status(), &body)?;
+                        return Ok(Ok(Answer { status: fault.status(), body, is_replay: false }));
                     }
                     _ => {}
                 }

@@ -142,7 +142,7 @@ impl Gateway {
                     _ => None,
                 };
                 let (status, body) = match &fault {
-                    Some(fault) => (fault.code.status(), problem_body(fault, &request_id)),
+                    Some(fault) => (fault.status(), problem_body(fault, &request_id)),
                     None if attempt_state == AttemptState::Unknown => {
                         (202, render(&PaymentObject::new(&payment, &public_url)))
                     }

@@ -1,9 +1,9 @@
-//! Tenants and apps.
+//! Apps and their keys.
 
 use diesel::prelude::*;
 
 use super::install::bump_directory_version;
-use super::schema::{apps, tenants};
+use super::schema::apps;
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, TenantId};
 use crate::domain::mode::Mode;
@@ -26,19 +26,6 @@ pub struct AppRow {
     pub require_signed_query: bool,
     pub archived_at: Option<Timestamp>,
     pub created_at: Timestamp,
-}
-
-/// The operator's own tenant: the oldest one, made on first use.
-pub fn default_tenant(conn: &mut Conn, name: &str, now: Timestamp) -> StoreResult<TenantId> {
-    let existing = tenants::table.order(tenants::tenant_id).select(tenants::tenant_id).first(conn).optional()?;
-    if let Some(tenant_id) = existing {
-        return Ok(tenant_id);
-    }
-    let tenant_id = TenantId::generate(now);
-    diesel::insert_into(tenants::table)
-        .values((tenants::tenant_id.eq(&tenant_id), tenants::name.eq(name), tenants::created_at.eq(now)))
-        .execute(conn)?;
-    Ok(tenant_id)
 }
 
 /// Adds an app.

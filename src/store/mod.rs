@@ -10,12 +10,15 @@ use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 pub mod apps;
+pub mod audit;
 mod columns;
 pub mod customers;
 pub mod deliveries;
+pub mod environments;
 pub mod events;
 pub mod inbox;
 pub mod install;
+pub mod mails;
 mod migrations;
 pub mod mock;
 mod page;
@@ -25,8 +28,11 @@ mod reader;
 pub mod refunds;
 pub mod requests;
 pub mod schema;
+pub mod sessions;
 mod sql;
 pub mod subscriptions;
+pub mod tenants;
+pub mod users;
 pub mod webhook_endpoints;
 mod writer;
 

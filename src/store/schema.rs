@@ -4,7 +4,16 @@ diesel::table! { counters (name) { name -> Text, value -> BigInt, } }
 
 diesel::table! { install_secrets (name) { name -> Text, sealed -> Text, } }
 
-diesel::table! { tenants (tenant_id) { tenant_id -> Text, name -> Text, created_at -> BigInt, } }
+diesel::table! {
+    tenants (tenant_id) {
+        tenant_id -> Text,
+        name -> Text,
+        created_at -> BigInt,
+        plan -> Text,
+        is_operator -> Bool,
+        suspended_at -> Nullable<BigInt>,
+    }
+}
 
 diesel::table! {
     apps (app_id) {
@@ -262,4 +271,176 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    users (user_id) {
+        user_id -> Text,
+        email -> Text,
+        password_hash -> Text,
+        first_name -> Text,
+        last_name -> Text,
+        preferred_environment -> Text,
+        preferred_mode -> Text,
+        time_zone -> Nullable<Text>,
+        totp_sealed -> Nullable<Text>,
+        totp_confirmed_at -> Nullable<BigInt>,
+        totp_last_step -> Nullable<BigInt>,
+        email_verified_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! { members (tenant_id, user_id) { tenant_id -> Text, user_id -> Text, role -> Text, created_at -> BigInt, } }
+
+diesel::table! {
+    invitations (invitation_id) {
+        invitation_id -> Text,
+        tenant_id -> Text,
+        email -> Text,
+        role -> Text,
+        token_hash -> Text,
+        invited_by -> Text,
+        expires_at -> BigInt,
+        accepted_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sessions (session_id) {
+        session_id -> Text,
+        user_id -> Text,
+        tenant_id -> Text,
+        mode -> Text,
+        address -> Text,
+        user_agent -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    mail_tokens (token_hash) {
+        token_hash -> Text,
+        user_id -> Text,
+        purpose -> Text,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    mails (mail_id) {
+        mail_id -> Text,
+        recipient -> Text,
+        subject -> Text,
+        text_sealed -> Text,
+        state -> Text,
+        attempts -> Integer,
+        due_at -> BigInt,
+        error -> Nullable<Text>,
+        created_at -> BigInt,
+        finished_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    environments (tenant_id, environment) {
+        tenant_id -> Text,
+        environment -> Text,
+        status -> Text,
+        error -> Nullable<Text>,
+        attempts -> Integer,
+        due_at -> Nullable<BigInt>,
+        provisioned_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    onboardings (tenant_id, mode) {
+        tenant_id -> Text,
+        mode -> Text,
+        terms_accepted_at -> BigInt,
+        legal_name -> Text,
+        country -> Text,
+        registration_number -> Text,
+        kyb_status -> Text,
+        reason -> Nullable<Text>,
+        submitted_at -> BigInt,
+        decided_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    production_requests (request_id) {
+        request_id -> Text,
+        tenant_id -> Text,
+        company_name -> Text,
+        expected_monthly_volume -> Text,
+        status -> Text,
+        reason -> Nullable<Text>,
+        created_at -> BigInt,
+        decided_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    api_keys (key_id) {
+        key_id -> Text,
+        tenant_id -> Text,
+        mode -> Text,
+        name -> Text,
+        public_key -> Text,
+        secret_hash -> Text,
+        previous_secret_hash -> Nullable<Text>,
+        previous_secret_until -> Nullable<BigInt>,
+        scopes -> Text,
+        requests_per_minute -> Nullable<Integer>,
+        last_used_at -> Nullable<BigInt>,
+        disabled_at -> Nullable<BigInt>,
+        deleted_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit_entries (entry_id) {
+        entry_id -> Text,
+        tenant_id -> Text,
+        mode -> Nullable<Text>,
+        actor -> Text,
+        address -> Nullable<Text>,
+        action -> Text,
+        subject -> Nullable<Text>,
+        before -> Nullable<Text>,
+        after -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    usage_counters (tenant_id, period, name, mode) {
+        tenant_id -> Text,
+        mode -> Text,
+        period -> Text,
+        name -> Text,
+        used -> BigInt,
+    }
+}
+
+diesel::table! {
+    ledger_customers (tenant_id, mode, customer_id) {
+        tenant_id -> Text,
+        mode -> Text,
+        customer_id -> Text,
+        display_name -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(events, deliveries, webhook_endpoints, payments);
+diesel::allow_tables_to_appear_in_same_query!(users, members, sessions, tenants);

@@ -28,7 +28,7 @@ struct Job {
 }
 
 /// Every job. Each says how much it did; while it did something, it is run again at once.
-const JOBS: [Job; 7] = [
+const JOBS: [Job; 8] = [
     Job {
         name: "look for changed apps and keys",
         interval: Duration::from_millis(500),
@@ -58,6 +58,12 @@ const JOBS: [Job; 7] = [
         interval: Duration::from_secs(1),
         woken_by: None,
         run: |gateway| Box::pin(async move { gateway.poll_due_refunds().await }),
+    },
+    Job {
+        name: "send mail",
+        interval: Duration::from_secs(1),
+        woken_by: Some(|gateway| Box::pin(async move { gateway.mails_wanted().await })),
+        run: |gateway| Box::pin(async move { gateway.send_due_mails().await }),
     },
     Job {
         name: "forget what is old",

@@ -6,6 +6,7 @@
 mod simulators;
 mod support;
 
+mod accounts;
 mod apps_cli;
 mod architecture;
 mod bad_input;
@@ -19,6 +20,7 @@ mod mock_provider;
 mod nicepay_driver;
 mod payments;
 mod paypal_driver;
+mod person;
 mod polar_driver;
 mod psp_fixtures;
 mod query_plans;

@@ -1,0 +1,18 @@
+DROP INDEX apps_by_tenant;
+DROP TABLE ledger_customers;
+DROP TABLE usage_counters;
+DROP TABLE audit_entries;
+DROP FUNCTION audit_entries_refuse();
+DROP TABLE api_keys;
+DROP TABLE production_requests;
+DROP TABLE onboardings;
+DROP TABLE environments;
+DROP TABLE mails;
+DROP TABLE mail_tokens;
+DROP TABLE sessions;
+DROP TABLE invitations;
+DROP TABLE members;
+DROP TABLE users;
+ALTER TABLE tenants DROP COLUMN suspended_at;
+ALTER TABLE tenants DROP COLUMN is_operator;
+ALTER TABLE tenants DROP COLUMN plan;

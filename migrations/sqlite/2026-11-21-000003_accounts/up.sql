@@ -1,0 +1,192 @@
+-- Accounts of people and machines: users, their tenants, sessions, mail, environments, API keys and the audit log.
+-- E-mail addresses are stored in lower case. Tokens and the secrets of API keys are stored as SHA-256 alone.
+
+ALTER TABLE tenants ADD COLUMN plan TEXT NOT NULL DEFAULT 'free';
+ALTER TABLE tenants ADD COLUMN is_operator INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE tenants ADD COLUMN suspended_at INTEGER;
+-- Until now every tenant was the operator's own.
+UPDATE tenants SET plan = 'enterprise', is_operator = 1;
+
+CREATE TABLE users (
+  user_id TEXT NOT NULL PRIMARY KEY,
+  email TEXT NOT NULL CONSTRAINT users_email UNIQUE,
+  password_hash TEXT NOT NULL,
+  first_name TEXT NOT NULL,
+  last_name TEXT NOT NULL,
+  preferred_environment TEXT NOT NULL CONSTRAINT users_environment CHECK (preferred_environment IN ('sandbox', 'production')),
+  preferred_mode TEXT NOT NULL CONSTRAINT users_mode CHECK (preferred_mode IN ('test', 'sandbox')),
+  time_zone TEXT,
+  totp_sealed TEXT,
+  totp_confirmed_at INTEGER,
+  totp_last_step INTEGER,
+  email_verified_at INTEGER,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE members (
+  tenant_id TEXT NOT NULL CONSTRAINT members_tenant REFERENCES tenants (tenant_id),
+  user_id TEXT NOT NULL CONSTRAINT members_user REFERENCES users (user_id),
+  role TEXT NOT NULL CONSTRAINT members_role CHECK (role IN ('owner', 'developer', 'viewer')),
+  created_at INTEGER NOT NULL,
+  CONSTRAINT members_key PRIMARY KEY (tenant_id, user_id)
+) STRICT;
+CREATE INDEX members_by_user ON members (user_id, created_at);
+
+CREATE TABLE invitations (
+  invitation_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL CONSTRAINT invitations_tenant REFERENCES tenants (tenant_id),
+  email TEXT NOT NULL,
+  role TEXT NOT NULL CONSTRAINT invitations_role CHECK (role IN ('owner', 'developer', 'viewer')),
+  token_hash TEXT NOT NULL CONSTRAINT invitations_token UNIQUE,
+  invited_by TEXT NOT NULL,
+  expires_at INTEGER NOT NULL,
+  accepted_at INTEGER,
+  revoked_at INTEGER,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX invitations_by_tenant ON invitations (tenant_id, invitation_id);
+
+-- A token of the browser or of the API is good for as long as its session is.
+CREATE TABLE sessions (
+  session_id TEXT NOT NULL PRIMARY KEY,
+  user_id TEXT NOT NULL CONSTRAINT sessions_user REFERENCES users (user_id),
+  tenant_id TEXT NOT NULL CONSTRAINT sessions_tenant REFERENCES tenants (tenant_id),
+  mode TEXT NOT NULL CONSTRAINT sessions_mode CHECK (mode IN ('test', 'sandbox', 'live')),
+  address TEXT NOT NULL,
+  user_agent TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  revoked_at INTEGER
+) STRICT;
+CREATE INDEX sessions_by_user ON sessions (user_id, session_id);
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+
+-- What a link in a mail proves, once.
+CREATE TABLE mail_tokens (
+  token_hash TEXT NOT NULL PRIMARY KEY,
+  user_id TEXT NOT NULL CONSTRAINT mail_tokens_user REFERENCES users (user_id),
+  purpose TEXT NOT NULL CONSTRAINT mail_tokens_purpose CHECK (purpose IN ('verify_email', 'reset_password')),
+  expires_at INTEGER NOT NULL,
+  used_at INTEGER,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX mail_tokens_by_user ON mail_tokens (user_id);
+CREATE INDEX mail_tokens_by_expiry ON mail_tokens (expires_at);
+
+-- Mail that was sent or is to be. The text is sealed, because links in it let somebody in.
+CREATE TABLE mails (
+  mail_id TEXT NOT NULL PRIMARY KEY,
+  recipient TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  text_sealed TEXT NOT NULL,
+  state TEXT NOT NULL CONSTRAINT mails_state CHECK (state IN ('pending', 'sent', 'dead')),
+  attempts INTEGER NOT NULL,
+  due_at INTEGER NOT NULL,
+  error TEXT,
+  created_at INTEGER NOT NULL,
+  finished_at INTEGER
+) STRICT;
+CREATE INDEX mails_due ON mails (due_at) WHERE state = 'pending';
+CREATE INDEX mails_finished ON mails (finished_at) WHERE state <> 'pending';
+
+-- Sandbox and Production of a tenant. `provisioning` is a job: it is due at `due_at`.
+CREATE TABLE environments (
+  tenant_id TEXT NOT NULL CONSTRAINT environments_tenant REFERENCES tenants (tenant_id),
+  environment TEXT NOT NULL CONSTRAINT environments_name CHECK (environment IN ('sandbox', 'production')),
+  status TEXT NOT NULL CONSTRAINT environments_status CHECK (status IN ('provisioning', 'active', 'error')),
+  error TEXT,
+  attempts INTEGER NOT NULL,
+  due_at INTEGER,
+  provisioned_at INTEGER,
+  created_at INTEGER NOT NULL,
+  CONSTRAINT environments_key PRIMARY KEY (tenant_id, environment)
+) STRICT;
+CREATE INDEX environments_due ON environments (due_at) WHERE due_at IS NOT NULL;
+
+-- Terms accepted and company shown, per mode.
+CREATE TABLE onboardings (
+  tenant_id TEXT NOT NULL CONSTRAINT onboardings_tenant REFERENCES tenants (tenant_id),
+  mode TEXT NOT NULL CONSTRAINT onboardings_mode CHECK (mode IN ('test', 'sandbox', 'live')),
+  terms_accepted_at INTEGER NOT NULL,
+  legal_name TEXT NOT NULL,
+  country TEXT NOT NULL,
+  registration_number TEXT NOT NULL,
+  kyb_status TEXT NOT NULL CONSTRAINT onboardings_kyb CHECK (kyb_status IN ('pending', 'approved', 'rejected')),
+  reason TEXT,
+  submitted_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  CONSTRAINT onboardings_key PRIMARY KEY (tenant_id, mode)
+) STRICT;
+
+CREATE TABLE production_requests (
+  request_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL CONSTRAINT production_requests_tenant REFERENCES tenants (tenant_id),
+  company_name TEXT NOT NULL,
+  expected_monthly_volume TEXT NOT NULL,
+  status TEXT NOT NULL CONSTRAINT production_requests_status CHECK (status IN ('pending', 'approved', 'rejected')),
+  reason TEXT,
+  created_at INTEGER NOT NULL,
+  decided_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX production_requests_open ON production_requests (tenant_id) WHERE status <> 'rejected';
+CREATE INDEX production_requests_by_tenant ON production_requests (tenant_id, request_id);
+
+CREATE TABLE api_keys (
+  key_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL CONSTRAINT api_keys_tenant REFERENCES tenants (tenant_id),
+  mode TEXT NOT NULL CONSTRAINT api_keys_mode CHECK (mode IN ('test', 'sandbox', 'live')),
+  name TEXT NOT NULL,
+  public_key TEXT NOT NULL CONSTRAINT api_keys_public_key UNIQUE,
+  secret_hash TEXT NOT NULL,
+  previous_secret_hash TEXT,
+  previous_secret_until INTEGER,
+  scopes TEXT NOT NULL,
+  requests_per_minute INTEGER,
+  last_used_at INTEGER,
+  disabled_at INTEGER,
+  deleted_at INTEGER,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX api_keys_by_tenant ON api_keys (tenant_id, mode, key_id);
+
+-- Who did what, from where, and what it was before and after. Never changed, never deleted.
+CREATE TABLE audit_entries (
+  entry_id TEXT NOT NULL PRIMARY KEY,
+  tenant_id TEXT NOT NULL,
+  mode TEXT,
+  actor TEXT NOT NULL,
+  address TEXT,
+  action TEXT NOT NULL,
+  subject TEXT,
+  before TEXT,
+  after TEXT,
+  created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX audit_entries_by_tenant ON audit_entries (tenant_id, entry_id);
+CREATE TRIGGER audit_entries_stay BEFORE UPDATE ON audit_entries
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_entries_are_kept BEFORE DELETE ON audit_entries
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+-- What a tenant has used of its plan in a month (`YYYY-MM`, UTC), counted in the transaction of what is counted.
+CREATE TABLE usage_counters (
+  tenant_id TEXT NOT NULL CONSTRAINT usage_counters_tenant REFERENCES tenants (tenant_id),
+  mode TEXT NOT NULL,
+  period TEXT NOT NULL,
+  name TEXT NOT NULL,
+  used INTEGER NOT NULL,
+  CONSTRAINT usage_counters_key PRIMARY KEY (tenant_id, period, name, mode)
+) STRICT;
+
+-- Customers as the ledger knows them: a tenant's, per mode.
+CREATE TABLE ledger_customers (
+  tenant_id TEXT NOT NULL CONSTRAINT ledger_customers_tenant REFERENCES tenants (tenant_id),
+  mode TEXT NOT NULL,
+  customer_id TEXT NOT NULL,
+  display_name TEXT,
+  created_at INTEGER NOT NULL,
+  CONSTRAINT ledger_customers_key PRIMARY KEY (tenant_id, mode, customer_id)
+) STRICT;
+
+CREATE INDEX apps_by_tenant ON apps (tenant_id, mode, app_id);

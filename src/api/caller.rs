@@ -1,0 +1,65 @@
+//! Who calls: the extractor of every handler that works for a person who is signed in, so that none can forget to ask.
+//! Requests that an app has signed are in `signed`.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::{Bytes, Data};
+use actix_web::{FromRequest, HttpRequest};
+
+use super::signed::{check_media_type, read_body};
+use crate::error::{Code, Fault, Outcome};
+use crate::gateway::{Gateway, Scope};
+use crate::problem::Problem;
+
+/// The largest body, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// A person who is signed in, with the tenant and mode that his token carries.
+pub struct Caller(pub Scope);
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Ok(Self(member(&request).await?)) })
+    }
+}
+
+/// A body of JSON, read in bounded size and time.
+pub struct JsonBody(pub Bytes);
+
+impl FromRequest for JsonBody {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            let body = read_body(&request, payload, MAX_BODY_BYTES).await?;
+            check_media_type(&request, &body)?;
+            Ok(Self(body))
+        })
+    }
+}
+
+async fn member(request: &HttpRequest) -> Outcome<Scope> {
+    let gateway = request.app_data::<Data<Gateway>>().expect("the server is built with its gateway");
+    let required = || Fault::new(Code::AuthenticationRequired, "send `Authorization: Bearer <token>`");
+    let header = request.headers().get(AUTHORIZATION).ok_or_else(required)?;
+    let token = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(required)?;
+    let scope = gateway.member_of_token(token.trim(), Some(peer(request).to_string())).await?;
+    tracing::Span::current().record("mode", scope.mode.as_str());
+    Ok(scope)
+}
+
+/// The address that a request really came from; what its headers say of others cannot be trusted.
+#[must_use]
+pub fn peer(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
+}

@@ -1,0 +1,22 @@
+//! The envelope of answers under `/dashboard` and `/api/v1`.
+
+use serde_json::{Value, json};
+
+use crate::problem::{Answered, json as json_answer};
+
+/// `{"success":true,"statusCode":n,"data":…}`.
+///
+/// # Errors
+/// None; handlers return it as it is.
+pub fn envelope(status: u16, data: &Value) -> Answered {
+    Ok(json_answer(status, json!({ "success": true, "statusCode": status, "data": data }).to_string()))
+}
+
+/// The same with a sentence for people.
+///
+/// # Errors
+/// None; handlers return it as it is.
+pub fn envelope_saying(status: u16, data: &Value, message: &str) -> Answered {
+    let body = json!({ "success": true, "statusCode": status, "data": data, "message": message });
+    Ok(json_answer(status, body.to_string()))
+}

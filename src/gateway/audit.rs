@@ -1,0 +1,52 @@
+//! The audit log: who did what, from where, and what it was before and after. An entry is written in the transaction of
+//! what it tells of, and holds no secret.
+
+use serde_json::Value;
+
+use super::Gateway;
+use super::scope::Scope;
+use crate::domain::ids::AuditEntryId;
+use crate::domain::time::Timestamp;
+use crate::error::Outcome;
+use crate::store::audit::{self, AuditEntry};
+use crate::store::{Conn, Page, StoreResult};
+
+/// What was done, to what.
+pub(super) struct Deed<'a> {
+    /// As in `app.created`.
+    pub action: &'a str,
+    /// The id of what it was done to.
+    pub subject: Option<&'a str>,
+    /// What it was before, without secrets.
+    pub before: Option<Value>,
+    /// What it is now, without secrets.
+    pub after: Option<Value>,
+}
+
+/// Writes an entry.
+pub(super) fn record(conn: &mut Conn, scope: &Scope, deed: Deed<'_>, now: Timestamp) -> StoreResult<()> {
+    let entry = AuditEntry {
+        entry_id: AuditEntryId::generate(now),
+        tenant_id: scope.tenant_id.clone(),
+        mode: Some(scope.mode),
+        actor: scope.actor().to_owned(),
+        address: scope.address.clone(),
+        action: deed.action.to_owned(),
+        subject: deed.subject.map(str::to_owned),
+        before: deed.before.map(|value| value.to_string()),
+        after: deed.after.map(|value| value.to_string()),
+        created_at: now,
+    };
+    audit::insert(conn, &entry)
+}
+
+impl Gateway {
+    /// A page of the tenant's audit log, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn audit_log(&self, scope: &Scope, cursor: Option<String>, limit: usize) -> Outcome<Page<AuditEntry>> {
+        let tenant_id = scope.tenant_id.clone();
+        self.read(move |conn| audit::list(conn, &tenant_id, cursor.as_deref(), limit)).await
+    }
+}

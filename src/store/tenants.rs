@@ -1,0 +1,58 @@
+//! Tenants: companies and teams whose apps this gateway serves, and the operator's own.
+
+use diesel::prelude::*;
+
+use super::install::bump_directory_version;
+use super::schema::tenants;
+use super::{Conn, StoreResult};
+use crate::domain::ids::TenantId;
+use crate::domain::time::Timestamp;
+
+/// The plan of the operator's own tenant: nothing is counted against it.
+const OPERATOR_PLAN: &str = "enterprise";
+
+/// A row of `tenants`.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = tenants, treat_none_as_default_value = false)]
+pub struct TenantRow {
+    pub tenant_id: TenantId,
+    pub name: String,
+    pub created_at: Timestamp,
+    pub plan: String,
+    pub is_operator: bool,
+    pub suspended_at: Option<Timestamp>,
+}
+
+/// The operator's own tenant: the oldest of its kind, made on first use.
+pub fn operator(conn: &mut Conn, name: &str, now: Timestamp) -> StoreResult<TenantId> {
+    let own = tenants::table.filter(tenants::is_operator.eq(true)).order(tenants::tenant_id);
+    if let Some(tenant_id) = own.select(tenants::tenant_id).first(conn).optional()? {
+        return Ok(tenant_id);
+    }
+    let tenant = TenantRow {
+        tenant_id: TenantId::generate(now),
+        name: name.to_owned(),
+        created_at: now,
+        plan: OPERATOR_PLAN.to_owned(),
+        is_operator: true,
+        suspended_at: None,
+    };
+    insert(conn, &tenant)?;
+    Ok(tenant.tenant_id)
+}
+
+/// Adds a tenant.
+pub fn insert(conn: &mut Conn, tenant: &TenantRow) -> StoreResult<()> {
+    diesel::insert_into(tenants::table).values(tenant).execute(conn)?;
+    bump_directory_version(conn)
+}
+
+/// The tenant with this id.
+pub fn find(conn: &mut Conn, tenant_id: &TenantId) -> StoreResult<Option<TenantRow>> {
+    Ok(tenants::table.find(tenant_id).get_result(conn).optional()?)
+}
+
+/// Every tenant, oldest first.
+pub fn all(conn: &mut Conn) -> StoreResult<Vec<TenantRow>> {
+    Ok(tenants::table.order(tenants::tenant_id).load(conn)?)
+}

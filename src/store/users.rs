@@ -1,0 +1,109 @@
+//! Users and the tenants that they are members of.
+
+use diesel::prelude::*;
+
+use super::schema::{members, tenants, users};
+use super::sql::or_ignore;
+use super::{Conn, StoreResult};
+use crate::domain::accounts::{Environment, Role};
+use crate::domain::ids::{TenantId, UserId};
+use crate::domain::mode::Mode;
+use crate::domain::time::Timestamp;
+
+/// A row of `users`.
+#[derive(Clone, Queryable, Insertable)]
+#[diesel(table_name = users, treat_none_as_default_value = false)]
+pub struct UserRow {
+    pub user_id: UserId,
+    pub email: String,
+    pub password_hash: String,
+    pub first_name: String,
+    pub last_name: String,
+    pub preferred_environment: Environment,
+    pub preferred_mode: Mode,
+    pub time_zone: Option<String>,
+    pub totp_sealed: Option<String>,
+    pub totp_confirmed_at: Option<Timestamp>,
+    pub totp_last_step: Option<i64>,
+    pub email_verified_at: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+/// A row of `members`.
+#[derive(Clone, Debug, Queryable, Insertable)]
+#[diesel(table_name = members)]
+pub struct MemberRow {
+    pub tenant_id: TenantId,
+    pub user_id: UserId,
+    pub role: Role,
+    pub created_at: Timestamp,
+}
+
+/// Adds a user; says whether the address was free.
+pub fn insert(conn: &mut Conn, user: &UserRow) -> StoreResult<bool> {
+    Ok(or_ignore(diesel::insert_into(users::table).values(user)).execute(conn)? > 0)
+}
+
+/// The user with this address, in lower case.
+pub fn by_email(conn: &mut Conn, email: &str) -> StoreResult<Option<UserRow>> {
+    Ok(users::table.filter(users::email.eq(email)).first(conn).optional()?)
+}
+
+/// The user with this id.
+pub fn find(conn: &mut Conn, user_id: &UserId) -> StoreResult<Option<UserRow>> {
+    Ok(users::table.find(user_id).get_result(conn).optional()?)
+}
+
+/// Notes that the user has shown that the address is his; says whether that is new.
+pub fn verify_email(conn: &mut Conn, user_id: &UserId, now: Timestamp) -> StoreResult<bool> {
+    let unverified = users::table.find(user_id).filter(users::email_verified_at.is_null());
+    let changes = (users::email_verified_at.eq(now), users::updated_at.eq(now));
+    Ok(diesel::update(unverified).set(changes).execute(conn)? > 0)
+}
+
+/// Gives a user another password.
+pub fn set_password(conn: &mut Conn, user_id: &UserId, hash: &str, now: Timestamp) -> StoreResult<()> {
+    let changes = (users::password_hash.eq(hash), users::updated_at.eq(now));
+    diesel::update(users::table.find(user_id)).set(changes).execute(conn)?;
+    Ok(())
+}
+
+/// What a user likes to begin with.
+pub fn set_preferences(
+    conn: &mut Conn,
+    user_id: &UserId,
+    environment: Environment,
+    mode: Mode,
+    time_zone: Option<&str>,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let changes = (
+        users::preferred_environment.eq(environment),
+        users::preferred_mode.eq(mode),
+        users::time_zone.eq(time_zone),
+        users::updated_at.eq(now),
+    );
+    diesel::update(users::table.find(user_id)).set(changes).execute(conn)?;
+    Ok(())
+}
+
+/// Makes a user a member of a tenant; says whether he was none.
+pub fn add_member(conn: &mut Conn, member: &MemberRow) -> StoreResult<bool> {
+    Ok(or_ignore(diesel::insert_into(members::table).values(member)).execute(conn)? > 0)
+}
+
+/// A user's role in a tenant.
+pub fn role(conn: &mut Conn, tenant_id: &TenantId, user_id: &UserId) -> StoreResult<Option<Role>> {
+    Ok(members::table.find((tenant_id, user_id)).select(members::role).get_result(conn).optional()?)
+}
+
+/// The tenants that a user is a member of, with his role, the oldest membership first.
+pub fn memberships(conn: &mut Conn, user_id: &UserId) -> StoreResult<Vec<(TenantId, String, Role)>> {
+    let own = members::table
+        .inner_join(tenants::table.on(tenants::tenant_id.eq(members::tenant_id)))
+        .filter(members::user_id.eq(user_id))
+        .order((members::created_at, members::tenant_id))
+        .select((members::tenant_id, tenants::name, members::role));
+    Ok(own.load(conn)?)
+}
