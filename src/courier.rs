@@ -28,7 +28,7 @@ pub struct Parcel {
     /// Where to.
     pub url: String,
     /// Headers besides `Content-Type`.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
     /// The exact bytes that were signed.
     pub body: String,
     /// Whether private addresses are allowed for this one.

@@ -74,6 +74,7 @@ codes! {
     CustomerNotFound = 404, "Customer not found", "No buyer of this app has this id.";
     UnknownPayment = 404, "Unknown payment", "A provider's webhook names a payment that is not here.";
     AlreadyExists = 409, "Already exists", "There is one with this id already.";
+    EndpointDisabled = 409, "Endpoint switched off", "Nothing is sent to this endpoint. Switch it on first.";
     MethodNotAllowed = 405, "Method not allowed", "The path exists, but not with this method.";
     RequestTimeout = 408, "Request timeout", "The body did not arrive within 10 seconds.";
     IdempotencyConflict = 409, "Idempotency conflict", "The key was used with another body in the last 24 hours.";

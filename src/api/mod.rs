@@ -16,6 +16,7 @@ mod refunds;
 mod routes;
 pub mod signed;
 mod subscriptions;
+mod webhook_endpoints;
 
 /// Every route for machines.
 pub fn routes(config: &mut ServiceConfig<'_>) {
@@ -56,7 +57,16 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(accounts::forgot_password)
         .service(accounts::reset_password)
         .service(accounts::preferences)
-        .service(accounts::switch_mode);
+        .service(accounts::switch_mode)
+        .service(webhook_endpoints::create)
+        .service(webhook_endpoints::list)
+        .service(webhook_endpoints::get)
+        .service(webhook_endpoints::change)
+        .service(webhook_endpoints::remove)
+        .service(webhook_endpoints::rotate)
+        .service(webhook_endpoints::test)
+        .service(webhook_endpoints::log)
+        .service(webhook_endpoints::replay);
 }
 
 /// What the document of the API says besides its operations.

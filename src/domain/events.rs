@@ -8,7 +8,7 @@ use super::mode::Mode;
 use super::time::Timestamp;
 
 /// The kinds of event that this gateway sends today.
-pub const EVENT_TYPES: [&str; 15] = [
+pub const EVENT_TYPES: [&str; 16] = [
     "payment.succeeded",
     "payment.failed",
     "payment.canceled",
@@ -24,6 +24,7 @@ pub const EVENT_TYPES: [&str; 15] = [
     "subscription.canceled",
     "subscription.ended",
     "endpoint.disabled",
+    "webhook.test",
 ];
 
 /// Why a payment lies with the mock although another provider was wanted.

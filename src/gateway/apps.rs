@@ -96,7 +96,7 @@ impl Gateway {
                 let endpoint = options
                     .webhook_url
                     .as_ref()
-                    .map(|url| endpoint_row(&endpoint_id, &app_id, url, &webhook_secret_sealed, now));
+                    .map(|url| endpoint_row(&endpoint_id, &app, url, &webhook_secret_sealed, now));
                 if let Some(endpoint) = &endpoint {
                     webhook_endpoints::insert(conn, endpoint)?;
                 }
@@ -117,7 +117,8 @@ impl Gateway {
             Ok(rows
                 .into_iter()
                 .map(|app| {
-                    let (own, others) = endpoints.drain(..).partition(|endpoint| endpoint.app_id == app.app_id);
+                    let (own, others) =
+                        endpoints.drain(..).partition(|endpoint| endpoint.app_id.as_ref() == Some(&app.app_id));
                     endpoints = others;
                     (app, own)
                 })
@@ -149,7 +150,7 @@ impl Gateway {
     pub async fn change_app(&self, id_or_key: &str, change: AppChange) -> Outcome<Option<Secret>> {
         let (app, endpoints) = self.find_app(id_or_key).await?;
         let now = self.clock.now();
-        let app_id = app.app_id;
+        let app_id = app.app_id.clone();
         match change {
             AppChange::Archive => {
                 self.write(Lane::Any, move |conn| apps::archive(conn, &app_id, now)).await?;
@@ -176,7 +177,7 @@ impl Gateway {
                 let secret = Secret::generate();
                 let sealed = self.seal_endpoint_secret(&endpoint_id, &secret);
                 self.write(Lane::Any, move |conn| {
-                    webhook_endpoints::insert(conn, &endpoint_row(&endpoint_id, &app_id, &url, &sealed, now))
+                    webhook_endpoints::insert(conn, &endpoint_row(&endpoint_id, &app, &url, &sealed, now))
                 })
                 .await?;
                 Ok(Some(secret))
@@ -249,10 +250,10 @@ fn borrow(previous: &Option<(String, Timestamp)>) -> Option<(&str, Timestamp)> {
     previous.as_ref().map(|(sealed, until)| (sealed.as_str(), *until))
 }
 
-fn endpoint_row(endpoint_id: &EndpointId, app_id: &AppId, url: &str, sealed: &str, now: Timestamp) -> EndpointRow {
+fn endpoint_row(endpoint_id: &EndpointId, app: &AppRow, url: &str, sealed: &str, now: Timestamp) -> EndpointRow {
     EndpointRow {
         endpoint_id: endpoint_id.clone(),
-        app_id: app_id.clone(),
+        app_id: Some(app.app_id.clone()),
         url: url.to_owned(),
         secret_sealed: sealed.to_owned(),
         previous_secret_sealed: None,
@@ -261,6 +262,12 @@ fn endpoint_row(endpoint_id: &EndpointId, app_id: &AppId, url: &str, sealed: &st
         disabled_at: None,
         disabled_reason: None,
         created_at: now,
+        tenant_id: app.tenant_id.clone(),
+        mode: app.mode,
+        description: None,
+        event_types: None,
+        header_prefix: None,
+        deleted_at: None,
     }
 }
 

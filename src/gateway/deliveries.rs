@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use super::Gateway;
 use super::apps::endpoint_secret_place;
 use super::views::render;
+use super::webhook_endpoints::tenant_event;
 use crate::courier::{Parcel, Posted};
 use crate::domain::backoff::{ENDPOINT_GIVEN_UP_AFTER, delivery_wait};
-use crate::domain::ids::EventId;
+use crate::domain::ids::{AppId, EventId};
 use crate::domain::mode::Mode;
 use crate::domain::secrets::{CannotOpen, Secret};
 use crate::domain::signing::{event_signature, standard_webhook_signature};
@@ -16,13 +17,15 @@ use crate::error::Outcome;
 use crate::store::deliveries::Claimed;
 use crate::store::deliveries::{self, Outcome as DeliveryOutcome};
 use crate::store::events::Event;
-use crate::store::{Conn, Lane, StoreResult, apps, events, webhook_endpoints};
+use crate::store::{Conn, Lane, StoreResult, events, webhook_endpoints};
 
 pub use crate::store::deliveries::Capacity;
 
 /// How long a claimed delivery is this process's own. Longer than an attempt can take; what a process that was killed
 /// had in hand waits as long.
 const LEASE: Duration = Duration::from_secs(30);
+
+const ENDPOINT_DISABLED: &str = "endpoint.disabled";
 
 /// What an attempt means.
 struct Reading {
@@ -81,7 +84,7 @@ impl Gateway {
         metrics::counter!("switchyard_delivery_attempts_total", "outcome" => outcome).increment(1);
         metrics::histogram!("switchyard_delivery_seconds").record(started.elapsed().as_secs_f64());
         if !reading.is_success {
-            tracing::info!(app = %claimed.delivery.app_id, event = %claimed.delivery.event_id, status = reading.status,
+            tracing::info!(app = claimed.delivery.app_id.as_ref().map(AppId::as_str), event = %claimed.delivery.event_id, status = reading.status,
                 error = reading.error, outcome, "an event was not delivered");
         }
         let log = appended(&claimed.delivery.log, &reading, now, started.elapsed());
@@ -93,9 +96,7 @@ impl Gateway {
     }
 
     fn parcel(&self, claimed: &Claimed) -> Result<Parcel, &'static str> {
-        // An archived app's events still go out; without its mode, the stricter rule holds.
-        let mode = self.app(&claimed.delivery.app_id).map_or(Mode::Live, |app| app.mode);
-        let allow_private = self.settings.webhooks_allow_private && mode != Mode::Live;
+        let allow_private = self.settings.webhooks_allow_private && claimed.endpoint.mode != Mode::Live;
         let (current, previous) = self.endpoint_secrets(claimed).map_err(|_| "the endpoint's secret does not open")?;
         let timestamp = self.clock.now().unix_seconds();
         let body = claimed.body.as_bytes();
@@ -107,13 +108,17 @@ impl Gateway {
             standard.push(' ');
             standard.push_str(&standard_webhook_signature(previous.expose(), id, timestamp, body));
         }
-        let headers = vec![
-            ("X-PAY-Timestamp", timestamp.to_string()),
-            ("X-PAY-Signature", signature),
-            ("webhook-id", id.to_owned()),
-            ("webhook-timestamp", timestamp.to_string()),
-            ("webhook-signature", standard),
+        let mut headers = vec![
+            ("X-PAY-Timestamp".to_owned(), timestamp.to_string()),
+            ("X-PAY-Signature".to_owned(), signature.clone()),
+            ("webhook-id".to_owned(), id.to_owned()),
+            ("webhook-timestamp".to_owned(), timestamp.to_string()),
+            ("webhook-signature".to_owned(), standard),
         ];
+        if let Some(prefix) = &claimed.endpoint.header_prefix {
+            headers.push((format!("{prefix}-Timestamp"), timestamp.to_string()));
+            headers.push((format!("{prefix}-Signature"), format!("v1={signature}")));
+        }
         Ok(Parcel { url: claimed.endpoint.url.clone(), headers, body: claimed.body.clone(), allow_private })
     }
 
@@ -213,26 +218,29 @@ fn record(
     };
     if webhook_endpoints::disable(conn, &endpoint.endpoint_id, reason, now)? {
         deliveries::bury_all_of(conn, &endpoint.endpoint_id, now)?;
-        tracing::warn!(app = %endpoint.app_id, endpoint = %endpoint.endpoint_id, reason, "an endpoint was disabled");
+        let app = endpoint.app_id.as_ref().map(AppId::as_str);
+        tracing::warn!(app, endpoint = %endpoint.endpoint_id, reason, "an endpoint was disabled");
         announce_disabled(conn, claimed, reason, now)?;
     }
     Ok(())
 }
 
+/// Tells of an endpoint that was disabled: the app, or the tenant whose endpoint it is.
 fn announce_disabled(conn: &mut Conn, claimed: &Claimed, reason: &str, now: Timestamp) -> StoreResult<()> {
+    let endpoint = &claimed.endpoint;
     let event_id = EventId::generate(now);
-    let app = apps::find(conn, claimed.delivery.app_id.as_str())?;
-    let body = render(&serde_json::json!({
-        "event": "endpoint.disabled", "event_id": event_id, "mode": app.map(|app| app.mode), "endpoint_id": claimed.endpoint.endpoint_id,
-        "reason": reason, "timestamp": now,
-    }));
-    let event = Event {
-        event_id,
-        app_id: claimed.delivery.app_id.clone(),
-        event_type: "endpoint.disabled".to_owned(),
-        payment_id: None,
-        body,
-        created_at: now,
+    let event = match &endpoint.app_id {
+        Some(app_id) => {
+            let body = render(&serde_json::json!({
+                "event": ENDPOINT_DISABLED, "event_id": event_id, "mode": endpoint.mode,
+                "endpoint_id": endpoint.endpoint_id, "reason": reason, "timestamp": now,
+            }));
+            Event::of_app(event_id, app_id, ENDPOINT_DISABLED, body, now)
+        }
+        None => {
+            let data = serde_json::json!({ "endpointId": endpoint.endpoint_id, "reason": reason });
+            tenant_event(event_id, &endpoint.tenant_id, endpoint.mode, ENDPOINT_DISABLED, &data, now)
+        }
     };
     events::insert(conn, &event, now)
 }

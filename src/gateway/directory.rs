@@ -71,7 +71,6 @@ pub(super) struct Directory {
 struct Apps {
     version: i64,
     by_key: HashMap<String, Arc<App>>,
-    by_id: HashMap<AppId, Arc<App>>,
 }
 
 impl Directory {
@@ -151,11 +150,6 @@ impl Gateway {
         }
     }
 
-    /// The app with this id.
-    pub(super) fn app(&self, app_id: &AppId) -> Option<Arc<App>> {
-        self.directory.apps().by_id.get(app_id).cloned()
-    }
-
     /// Looks whether apps or keys were changed elsewhere, and loads them if so.
     ///
     /// # Errors
@@ -204,9 +198,7 @@ fn build(version: i64, rows: Vec<AppRow>, sealer: &Sealer) -> Apps {
         let app_id = row.app_id.clone();
         match open_app(row, sealer) {
             Ok(app) => {
-                let app = Arc::new(app);
-                apps.by_key.insert(app.public_key.clone(), Arc::clone(&app));
-                apps.by_id.insert(app_id, app);
+                apps.by_key.insert(app.public_key.clone(), Arc::new(app));
             }
             Err(error) => tracing::error!(%app_id, %error, "an app's secret does not open; its key will not work"),
         }

@@ -46,6 +46,7 @@ mod subscriptions;
 mod timeline;
 mod users;
 pub mod views;
+pub mod webhook_endpoints;
 
 pub use apps::{AppChange, AppOptions, IssuedApp};
 pub use deliveries::Capacity;

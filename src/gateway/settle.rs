@@ -270,13 +270,6 @@ fn write_event(
         },
         refund_id: refund.map(|refund| refund.refund_id.as_str()),
     });
-    let event = Event {
-        event_id,
-        app_id: payment.app_id.clone(),
-        event_type: event_type.to_owned(),
-        payment_id: Some(payment.payment_id.clone()),
-        body,
-        created_at: at,
-    };
+    let event = Event::of_app(event_id, &payment.app_id, event_type, body, at).about(&payment.payment_id);
     events::insert(conn, &event, now)
 }

@@ -229,13 +229,6 @@ fn announce(
         "cancel_at_period_end": subscription.cancel_at_period_end,
         "metadata": raw(&payment.metadata),
     });
-    let event = Event {
-        event_id,
-        app_id: payment.app_id.clone(),
-        event_type: event_type.to_owned(),
-        payment_id: Some(payment.payment_id.clone()),
-        body: body.to_string(),
-        created_at: at,
-    };
+    let event = Event::of_app(event_id, &payment.app_id, event_type, body.to_string(), at).about(&payment.payment_id);
     events::insert(conn, &event, now)
 }

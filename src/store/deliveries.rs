@@ -10,9 +10,10 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::Text;
 
 use super::events::Event;
+use super::page::Page;
 use super::schema::{deliveries, events, webhook_endpoints};
 use super::sql::{condition, for_update_skip_locked, inside};
-use super::webhook_endpoints::EndpointRow;
+use super::webhook_endpoints::{EndpointRow, is_wanted};
 use super::{Conn, MultiBackend, StoreResult};
 use crate::domain::ids::{AppId, DeliveryId, EndpointId, EventId, PaymentId};
 use crate::domain::time::Timestamp;
@@ -24,7 +25,7 @@ pub struct Delivery {
     pub delivery_id: DeliveryId,
     pub event_id: EventId,
     pub endpoint_id: EndpointId,
-    pub app_id: AppId,
+    pub app_id: Option<AppId>,
     pub payment_id: Option<PaymentId>,
     pub state: String,
     pub attempts: i32,
@@ -261,17 +262,18 @@ pub fn of_events(conn: &mut Conn, event_ids: &[EventId]) -> StoreResult<Vec<Deli
 }
 
 /// Makes the deliveries of one event due now, from the start of the schedule; adds one for an endpoint that has
-/// none. Says how many there are.
+/// none and wants it. Says how many there are.
 pub fn redeliver(conn: &mut Conn, event: &Event, now: Timestamp) -> StoreResult<usize> {
-    let endpoints = super::webhook_endpoints::of_app(conn, &event.app_id)?;
+    let listeners = super::events::listeners(conn, event)?;
     let existing: Vec<EndpointId> = deliveries::table
         .filter(deliveries::event_id.eq(&event.event_id))
         .select(deliveries::endpoint_id)
         .load(conn)?;
-    let mut count = restart(conn, &event.app_id, deliveries::event_id.eq(event.event_id.as_str().to_owned()), now)?;
-    for endpoint in endpoints.into_iter().filter(|endpoint| endpoint.disabled_at.is_none()) {
-        if !existing.contains(&endpoint.endpoint_id) {
-            insert(conn, event, endpoint.endpoint_id, false, now)?;
+    let mut count = restart(conn, deliveries::event_id.eq(event.event_id.as_str().to_owned()), now)?;
+    for (endpoint_id, disabled_at, event_types) in listeners {
+        let wants = disabled_at.is_none() && is_wanted(event_types.as_deref(), &event.event_type);
+        if wants && !existing.contains(&endpoint_id) {
+            insert(conn, event, endpoint_id, false, now)?;
             count += 1;
         }
     }
@@ -281,13 +283,14 @@ pub fn redeliver(conn: &mut Conn, event: &Event, now: Timestamp) -> StoreResult<
 /// Makes everything of an app that died since `since` due now; says how many there are.
 pub fn redeliver_dead_since(conn: &mut Conn, app_id: &AppId, since: Timestamp, now: Timestamp) -> StoreResult<usize> {
     let dead = deliveries::app_id
+        .assume_not_null()
         .eq(app_id.as_str().to_owned())
         .and(IsDead)
         .and(deliveries::finished_at.assume_not_null().ge(since));
-    restart(conn, app_id, dead, now)
+    restart(conn, dead, now)
 }
 
-fn restart<P>(conn: &mut Conn, app_id: &AppId, which: P, now: Timestamp) -> StoreResult<usize>
+fn restart<P>(conn: &mut Conn, which: P, now: Timestamp) -> StoreResult<usize>
 where
     P: diesel::Expression<SqlType = diesel::sql_types::Bool>
         + diesel::expression::NonAggregate
@@ -296,10 +299,10 @@ where
         + diesel::query_builder::QueryId,
 {
     let enabled = webhook_endpoints::table
-        .filter(webhook_endpoints::app_id.eq(app_id))
+        .filter(webhook_endpoints::endpoint_id.eq(deliveries::endpoint_id))
         .filter(webhook_endpoints::disabled_at.is_null())
-        .select(webhook_endpoints::endpoint_id);
-    let rows = deliveries::table.filter(which).filter(deliveries::endpoint_id.eq_any(enabled));
+        .filter(webhook_endpoints::deleted_at.is_null());
+    let rows = deliveries::table.filter(which).filter(diesel::dsl::exists(enabled));
     Ok(diesel::update(rows)
         .set((
             deliveries::state.eq("pending"),
@@ -309,4 +312,49 @@ where
             deliveries::finished_at.eq(None::<Timestamp>),
         ))
         .execute(conn)?)
+}
+
+/// A page of the deliveries to one endpoint, newest first.
+pub fn of_endpoint(
+    conn: &mut Conn,
+    endpoint_id: &EndpointId,
+    state: Option<&str>,
+    before: Option<&str>,
+    limit: usize,
+) -> StoreResult<Page<(Delivery, String)>> {
+    let mut query = deliveries::table
+        .inner_join(events::table.on(events::event_id.eq(deliveries::event_id)))
+        .filter(deliveries::endpoint_id.eq(endpoint_id))
+        .select((deliveries::all_columns, events::event_type))
+        .into_boxed();
+    if let Some(state) = state {
+        query = query.filter(deliveries::state.eq(state.to_owned()));
+    }
+    if let Some(before) = before {
+        query = query.filter(deliveries::delivery_id.lt(before.to_owned()));
+    }
+    let rows = query.order(deliveries::delivery_id.desc()).limit(limit as i64 + 1).load(conn)?;
+    Ok(Page::of(rows, limit, |(delivery, _): &(Delivery, String)| delivery.delivery_id.to_string()))
+}
+
+/// Makes one delivery to an endpoint due now, from the start of the schedule; says whether there was one that could be.
+pub fn replay(
+    conn: &mut Conn,
+    endpoint_id: &EndpointId,
+    delivery_id: &DeliveryId,
+    now: Timestamp,
+) -> StoreResult<bool> {
+    let one = deliveries::delivery_id
+        .eq(delivery_id.as_str().to_owned())
+        .and(deliveries::endpoint_id.eq(endpoint_id.as_str().to_owned()));
+    Ok(restart(conn, one, now)? > 0)
+}
+
+/// Makes everything that one endpoint did not get since `since` due now; says how many there are.
+pub fn replay_since(conn: &mut Conn, endpoint_id: &EndpointId, since: Timestamp, now: Timestamp) -> StoreResult<usize> {
+    let missed = deliveries::endpoint_id
+        .eq(endpoint_id.as_str().to_owned())
+        .and(deliveries::delivery_id.ge(DeliveryId::earliest_at(since)))
+        .and(deliveries::state.eq("dead"));
+    restart(conn, missed, now)
 }

@@ -4,36 +4,85 @@ use diesel::prelude::*;
 
 use super::deliveries;
 use super::page::Page;
-use super::schema::{events, webhook_endpoints};
+use super::schema::{apps, events, webhook_endpoints};
 use super::sql::inside;
+use super::webhook_endpoints::is_wanted;
 use super::{Conn, StoreResult};
-use crate::domain::ids::{AppId, EndpointId, EventId, PaymentId};
+use crate::domain::ids::{AppId, EndpointId, EventId, PaymentId, TenantId};
+use crate::domain::mode::Mode;
 use crate::domain::time::Timestamp;
 
-/// A row of `events`.
+/// A row of `events`. It is an app's, or else a tenant's in a mode.
 #[derive(Clone, Debug, Queryable, Insertable)]
 #[diesel(table_name = events, treat_none_as_default_value = false)]
 pub struct Event {
     pub event_id: EventId,
-    pub app_id: AppId,
+    pub app_id: Option<AppId>,
     pub event_type: String,
     pub payment_id: Option<PaymentId>,
     pub body: String,
     pub created_at: Timestamp,
+    pub tenant_id: Option<TenantId>,
+    pub mode: Option<Mode>,
 }
 
-/// Writes an event and its deliveries to the app's endpoints, in the caller's transaction: the commit is the enqueue.
-/// They are due `now`, whatever moment the event was given to keep a payment's events in order.
+impl Event {
+    /// An event of an app's.
+    pub fn of_app(event_id: EventId, app_id: &AppId, event_type: &str, body: String, created_at: Timestamp) -> Self {
+        Self {
+            event_id,
+            app_id: Some(app_id.clone()),
+            event_type: event_type.to_owned(),
+            payment_id: None,
+            body,
+            created_at,
+            tenant_id: None,
+            mode: None,
+        }
+    }
+
+    /// About this payment.
+    #[must_use]
+    pub fn about(self, payment_id: &PaymentId) -> Self {
+        Self { payment_id: Some(payment_id.clone()), ..self }
+    }
+}
+
+/// An endpoint as an event meets it: its id, since when it is disabled, and which types it wants.
+type Listener = (EndpointId, Option<Timestamp>, Option<String>);
+
+/// Writes an event and its deliveries to the endpoints of the app and of its tenant, in the caller's transaction: the
+/// commit is the enqueue. They are due `now`, whatever moment the event was given to keep a payment's events in order.
 pub fn insert(conn: &mut Conn, event: &Event, now: Timestamp) -> StoreResult<()> {
     inside!(conn, |inner| diesel::insert_into(events::table).values(event).execute(inner))?;
-    let of_app = webhook_endpoints::table
-        .filter(webhook_endpoints::app_id.eq(&event.app_id))
-        .select((webhook_endpoints::endpoint_id, webhook_endpoints::disabled_at));
-    let endpoints: Vec<(EndpointId, Option<Timestamp>)> = inside!(conn, |inner| of_app.load(inner))?;
-    for (endpoint_id, disabled_at) in endpoints {
-        deliveries::insert(conn, event, endpoint_id, disabled_at.is_some(), now)?;
+    for (endpoint_id, disabled_at, event_types) in listeners(conn, event)? {
+        if is_wanted(event_types.as_deref(), &event.event_type) {
+            deliveries::insert(conn, event, endpoint_id, disabled_at.is_some(), now)?;
+        }
     }
     Ok(())
+}
+
+/// The endpoints that an event may be for, whatever types they want.
+pub(super) fn listeners(conn: &mut Conn, event: &Event) -> StoreResult<Vec<Listener>> {
+    let columns = (webhook_endpoints::endpoint_id, webhook_endpoints::disabled_at, webhook_endpoints::event_types);
+    let standing = webhook_endpoints::table.filter(webhook_endpoints::deleted_at.is_null()).select(columns);
+    let Some(app_id) = &event.app_id else {
+        let of_tenant = standing
+            .filter(webhook_endpoints::tenant_id.nullable().eq(&event.tenant_id))
+            .filter(webhook_endpoints::mode.nullable().eq(event.mode))
+            .filter(webhook_endpoints::app_id.is_null());
+        return Ok(of_tenant.load(conn)?);
+    };
+    let app = apps::table.find(app_id);
+    let of_tenant = standing
+        .filter(webhook_endpoints::tenant_id.nullable().eq(app.select(apps::tenant_id).single_value()))
+        .filter(webhook_endpoints::mode.nullable().eq(app.select(apps::mode).single_value()))
+        .filter(webhook_endpoints::app_id.is_null());
+    let of_app = standing.filter(webhook_endpoints::app_id.eq(app_id));
+    let mut listeners: Vec<Listener> = inside!(conn, |inner| of_app.load(inner))?;
+    listeners.extend(inside!(conn, |inner| of_tenant.load::<Listener>(inner))?);
+    Ok(listeners)
 }
 
 /// An app's event.
@@ -67,4 +116,10 @@ pub fn list(
     }
     let rows = query.order(events::event_id.desc()).limit(limit as i64 + 1).load(conn)?;
     Ok(Page::of(rows, limit, |row: &Event| row.event_id.to_string()))
+}
+
+/// Writes an event for one endpoint alone.
+pub fn insert_for(conn: &mut Conn, event: &Event, endpoint_id: &EndpointId, now: Timestamp) -> StoreResult<()> {
+    diesel::insert_into(events::table).values(event).execute(conn)?;
+    deliveries::insert(conn, event, endpoint_id.clone(), false, now)
 }

@@ -36,7 +36,7 @@ diesel::table! {
 diesel::table! {
     webhook_endpoints (endpoint_id) {
         endpoint_id -> Text,
-        app_id -> Text,
+        app_id -> Nullable<Text>,
         url -> Text,
         secret_sealed -> Text,
         previous_secret_sealed -> Nullable<Text>,
@@ -45,6 +45,12 @@ diesel::table! {
         disabled_at -> Nullable<BigInt>,
         disabled_reason -> Nullable<Text>,
         created_at -> BigInt,
+        tenant_id -> Text,
+        mode -> Text,
+        description -> Nullable<Text>,
+        event_types -> Nullable<Text>,
+        header_prefix -> Nullable<Text>,
+        deleted_at -> Nullable<BigInt>,
     }
 }
 
@@ -156,11 +162,13 @@ diesel::table! {
 diesel::table! {
     events (event_id) {
         event_id -> Text,
-        app_id -> Text,
+        app_id -> Nullable<Text>,
         event_type -> Text,
         payment_id -> Nullable<Text>,
         body -> Text,
         created_at -> BigInt,
+        tenant_id -> Nullable<Text>,
+        mode -> Nullable<Text>,
     }
 }
 
@@ -169,7 +177,7 @@ diesel::table! {
         delivery_id -> Text,
         event_id -> Text,
         endpoint_id -> Text,
-        app_id -> Text,
+        app_id -> Nullable<Text>,
         payment_id -> Nullable<Text>,
         state -> Text,
         attempts -> Integer,
@@ -442,5 +450,5 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(events, deliveries, webhook_endpoints, payments);
+diesel::allow_tables_to_appear_in_same_query!(events, deliveries, webhook_endpoints, payments, apps);
 diesel::allow_tables_to_appear_in_same_query!(users, members, sessions, tenants);

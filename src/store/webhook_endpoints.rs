@@ -6,7 +6,8 @@ use super::install::bump_directory_version;
 use super::schema::webhook_endpoints;
 use super::sql::inside;
 use super::{Conn, StoreResult};
-use crate::domain::ids::{AppId, EndpointId};
+use crate::domain::ids::{AppId, EndpointId, TenantId};
+use crate::domain::mode::Mode;
 use crate::domain::time::Timestamp;
 
 /// A row of `webhook_endpoints`.
@@ -14,7 +15,8 @@ use crate::domain::time::Timestamp;
 #[diesel(table_name = webhook_endpoints, treat_none_as_default_value = false)]
 pub struct EndpointRow {
     pub endpoint_id: EndpointId,
-    pub app_id: AppId,
+    /// The app whose events go there; all apps' of the tenant and mode when `None`.
+    pub app_id: Option<AppId>,
     pub url: String,
     pub secret_sealed: String,
     pub previous_secret_sealed: Option<String>,
@@ -23,6 +25,27 @@ pub struct EndpointRow {
     pub disabled_at: Option<Timestamp>,
     pub disabled_reason: Option<String>,
     pub created_at: Timestamp,
+    pub tenant_id: TenantId,
+    pub mode: Mode,
+    pub description: Option<String>,
+    /// Comma-separated; all when `None`.
+    pub event_types: Option<String>,
+    /// Begins the names of headers that go along besides the usual ones.
+    pub header_prefix: Option<String>,
+    pub deleted_at: Option<Timestamp>,
+}
+
+impl EndpointRow {
+    /// Whether events of this type go there.
+    #[must_use]
+    pub fn wants(&self, event_type: &str) -> bool {
+        is_wanted(self.event_types.as_deref(), event_type)
+    }
+}
+
+/// Whether a filter lets events of this type through.
+pub(super) fn is_wanted(event_types: Option<&str>, event_type: &str) -> bool {
+    event_types.is_none_or(|wanted| wanted.split(',').any(|wanted| wanted == event_type))
 }
 
 /// Adds an endpoint.
@@ -35,6 +58,7 @@ pub fn insert(conn: &mut Conn, endpoint: &EndpointRow) -> StoreResult<()> {
 pub fn of_app(conn: &mut Conn, app_id: &AppId) -> StoreResult<Vec<EndpointRow>> {
     Ok(webhook_endpoints::table
         .filter(webhook_endpoints::app_id.eq(app_id))
+        .filter(webhook_endpoints::deleted_at.is_null())
         .order(webhook_endpoints::endpoint_id)
         .load(conn)?)
 }
@@ -47,6 +71,49 @@ pub fn all(conn: &mut Conn) -> StoreResult<Vec<EndpointRow>> {
 /// The endpoint with this id.
 pub fn find(conn: &mut Conn, endpoint_id: &EndpointId) -> StoreResult<Option<EndpointRow>> {
     Ok(webhook_endpoints::table.find(endpoint_id).get_result(conn).optional()?)
+}
+
+/// The endpoints of a tenant and mode that are no app's, oldest first.
+pub fn of_tenant(conn: &mut Conn, tenant_id: &TenantId, mode: Mode) -> StoreResult<Vec<EndpointRow>> {
+    Ok(webhook_endpoints::table
+        .filter(webhook_endpoints::tenant_id.eq(tenant_id))
+        .filter(webhook_endpoints::mode.eq(mode))
+        .filter(webhook_endpoints::app_id.is_null())
+        .filter(webhook_endpoints::deleted_at.is_null())
+        .order(webhook_endpoints::endpoint_id)
+        .load(conn)?)
+}
+
+/// An endpoint of a tenant and mode, an app's or not.
+pub fn find_of(
+    conn: &mut Conn,
+    tenant_id: &TenantId,
+    mode: Mode,
+    endpoint_id: &EndpointId,
+) -> StoreResult<Option<EndpointRow>> {
+    let own = webhook_endpoints::table
+        .find(endpoint_id)
+        .filter(webhook_endpoints::tenant_id.eq(tenant_id))
+        .filter(webhook_endpoints::mode.eq(mode))
+        .filter(webhook_endpoints::deleted_at.is_null());
+    Ok(own.get_result(conn).optional()?)
+}
+
+/// Writes what a tenant may change of an endpoint. One whose URL changes, or that is enabled, starts afresh.
+pub fn save(conn: &mut Conn, endpoint: &EndpointRow) -> StoreResult<()> {
+    diesel::update(webhook_endpoints::table.find(&endpoint.endpoint_id))
+        .set((
+            webhook_endpoints::url.eq(&endpoint.url),
+            webhook_endpoints::description.eq(&endpoint.description),
+            webhook_endpoints::event_types.eq(&endpoint.event_types),
+            webhook_endpoints::header_prefix.eq(&endpoint.header_prefix),
+            webhook_endpoints::failing_since.eq(endpoint.failing_since),
+            webhook_endpoints::disabled_at.eq(endpoint.disabled_at),
+            webhook_endpoints::disabled_reason.eq(&endpoint.disabled_reason),
+            webhook_endpoints::deleted_at.eq(endpoint.deleted_at),
+        ))
+        .execute(conn)?;
+    bump_directory_version(conn)
 }
 
 /// Moves an endpoint to another URL; it starts afresh, enabled.

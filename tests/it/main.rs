@@ -34,3 +34,4 @@ mod readme;
 mod signed_requests;
 mod store;
 mod subscriptions;
+mod webhook_endpoints;

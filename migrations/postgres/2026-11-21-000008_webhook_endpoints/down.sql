@@ -1,0 +1,18 @@
+DROP INDEX deliveries_by_endpoint;
+DELETE FROM deliveries WHERE endpoint_id IN (SELECT endpoint_id FROM webhook_endpoints WHERE app_id IS NULL);
+DELETE FROM deliveries WHERE event_id IN (SELECT event_id FROM events WHERE app_id IS NULL);
+ALTER TABLE deliveries ALTER COLUMN app_id SET NOT NULL;
+DROP INDEX events_by_tenant;
+DELETE FROM events WHERE app_id IS NULL;
+ALTER TABLE events DROP COLUMN mode;
+ALTER TABLE events DROP COLUMN tenant_id;
+ALTER TABLE events ALTER COLUMN app_id SET NOT NULL;
+DROP INDEX webhook_endpoints_by_tenant;
+DELETE FROM webhook_endpoints WHERE app_id IS NULL;
+ALTER TABLE webhook_endpoints DROP COLUMN deleted_at;
+ALTER TABLE webhook_endpoints DROP COLUMN header_prefix;
+ALTER TABLE webhook_endpoints DROP COLUMN event_types;
+ALTER TABLE webhook_endpoints DROP COLUMN description;
+ALTER TABLE webhook_endpoints DROP COLUMN mode;
+ALTER TABLE webhook_endpoints DROP COLUMN tenant_id;
+ALTER TABLE webhook_endpoints ALTER COLUMN app_id SET NOT NULL;
