@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, get, patch, post};
 use serde_json::{Value, json};
 
-use super::caller::{Caller, JsonBody, peer};
+use super::caller::{JsonBody, Person, peer};
 use super::envelope::{envelope, envelope_saying};
 use super::query::Query;
 use crate::domain::accounts::{Environment, normal_email};
@@ -51,14 +51,14 @@ pub async fn login(gateway: Data<Gateway>, request: HttpRequest, body: JsonBody)
 /// A fresh token for who has one that is still good.
 #[utoipa::path(tag = "Accounts", responses((status = 200), (status = 401)))]
 #[post("/dashboard/auth/refresh")]
-pub async fn refresh(gateway: Data<Gateway>, caller: Caller) -> Answered {
+pub async fn refresh(gateway: Data<Gateway>, caller: Person) -> Answered {
     envelope(200, &token_object(&gateway.renew_token(&caller.0).await?))
 }
 
 /// Ends this session, or every session of the person with `{"everywhere":true}`.
 #[utoipa::path(tag = "Accounts", responses((status = 200), (status = 401)))]
 #[post("/dashboard/auth/logout")]
-pub async fn logout(gateway: Data<Gateway>, caller: Caller, body: JsonBody) -> Answered {
+pub async fn logout(gateway: Data<Gateway>, caller: Person, body: JsonBody) -> Answered {
     let mut fields = Fields::of_body(&body.0).map_err(Fault::from)?;
     let everywhere = fields.boolean("everywhere").unwrap_or(false);
     fields.finish().map_err(Fault::from)?;
@@ -69,7 +69,7 @@ pub async fn logout(gateway: Data<Gateway>, caller: Caller, body: JsonBody) -> A
 /// Who is signed in.
 #[utoipa::path(tag = "Accounts", responses((status = 200), (status = 401)))]
 #[get("/dashboard/auth/me")]
-pub async fn me(caller: Caller) -> Answered {
+pub async fn me(caller: Person) -> Answered {
     let scope = caller.0;
     let environment = Environment::of(scope.mode).as_str();
     envelope(200, &json!({ "user": Gateway::user_object(&scope), "mode": scope.mode, "environment": environment }))
@@ -112,7 +112,7 @@ pub async fn reset_password(gateway: Data<Gateway>, body: JsonBody) -> Answered 
 /// Changes where a person likes to begin, and the time zone that times are shown in.
 #[utoipa::path(tag = "Accounts", responses((status = 200), (status = 400), (status = 401)))]
 #[patch("/dashboard/auth/preferences")]
-pub async fn preferences(gateway: Data<Gateway>, caller: Caller, body: JsonBody) -> Answered {
+pub async fn preferences(gateway: Data<Gateway>, caller: Person, body: JsonBody) -> Answered {
     let mut fields = Fields::of_body(&body.0).map_err(Fault::from)?;
     let environments = Environment::ALL.map(|environment| (environment.as_str(), environment));
     let environment = fields.choice("preferredEnvironment", &environments);
@@ -128,7 +128,7 @@ pub async fn preferences(gateway: Data<Gateway>, caller: Caller, body: JsonBody)
 pub async fn switch_mode(
     gateway: Data<Gateway>,
     request: HttpRequest,
-    caller: Result<Caller, crate::problem::Problem>,
+    caller: Result<Person, crate::problem::Problem>,
     body: JsonBody,
 ) -> Answered {
     if request.headers().contains_key("x-api-key") {

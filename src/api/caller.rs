@@ -14,11 +14,22 @@ use crate::error::{Code, Fault, Outcome};
 use crate::gateway::{Gateway, Scope};
 use crate::problem::Problem;
 
+/// The header that an API key comes in.
+const API_KEY: &str = "x-api-key";
+
 /// The largest body, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// A person who is signed in, with the tenant and mode that his token carries.
+/// A person who is signed in, with the tenant and mode that his token carries; the mode is one that is served here.
 pub struct Caller(pub Scope);
+
+/// A person who is signed in, whatever the mode of his token: for what is about him and not about a tenant's work, such
+/// as moving to another mode.
+pub struct Person(pub Scope);
+
+/// A person who is signed in, or a machine with an API key. What either may do is asked with
+/// [`Scope::require_scope`].
+pub struct TenantCaller(pub Scope);
 
 impl FromRequest for Caller {
     type Error = Problem;
@@ -26,7 +37,36 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
+        Box::pin(async move { Ok(Self(served_member(&request).await?)) })
+    }
+}
+
+impl FromRequest for Person {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
         Box::pin(async move { Ok(Self(member(&request).await?)) })
+    }
+}
+
+impl FromRequest for TenantCaller {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            // A key that was sent is what counts: that it is bad must not be hidden by a token that is good.
+            if request.headers().contains_key(API_KEY) {
+                machine(&request).await
+            } else {
+                served_member(&request).await
+            }
+            .map(Self)
+            .map_err(Problem)
+        })
     }
 }
 
@@ -48,8 +88,28 @@ impl FromRequest for JsonBody {
     }
 }
 
+fn gateway(request: &HttpRequest) -> &Data<Gateway> {
+    request.app_data::<Data<Gateway>>().expect("the server is built with its gateway")
+}
+
+async fn machine(request: &HttpRequest) -> Outcome<Scope> {
+    let malformed = || Fault::new(Code::InvalidApiKeyFormat, "send one API key, as pk_<mode>_<public>.<secret>");
+    let mut values = request.headers().get_all(API_KEY);
+    let key = values.next().filter(|_| values.next().is_none()).ok_or_else(malformed)?;
+    let key = key.to_str().map_err(|_| malformed())?;
+    let scope = gateway(request).caller_of_key(key, Some(peer(request).to_string())).await?;
+    tracing::Span::current().record("mode", scope.mode.as_str());
+    Ok(scope)
+}
+
+async fn served_member(request: &HttpRequest) -> Outcome<Scope> {
+    let scope = member(request).await?;
+    gateway(request).check_mode_is_served(scope.mode)?;
+    Ok(scope)
+}
+
 async fn member(request: &HttpRequest) -> Outcome<Scope> {
-    let gateway = request.app_data::<Data<Gateway>>().expect("the server is built with its gateway");
+    let gateway = gateway(request);
     let required = || Fault::new(Code::AuthenticationRequired, "send `Authorization: Bearer <token>`");
     let header = request.headers().get(AUTHORIZATION).ok_or_else(required)?;
     let token = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).ok_or_else(required)?;

@@ -20,3 +20,12 @@ pub fn envelope_saying(status: u16, data: &Value, message: &str) -> Answered {
     let body = json!({ "success": true, "statusCode": status, "data": data, "message": message });
     Ok(json_answer(status, body.to_string()))
 }
+
+/// A page of a list: as [`envelope`], and where the next page begins.
+///
+/// # Errors
+/// None; handlers return it as it is.
+pub fn envelope_page(data: &Value, next: Option<&str>) -> Answered {
+    let body = json!({ "success": true, "statusCode": 200, "data": data, "nextCursor": next });
+    Ok(json_answer(200, body.to_string()))
+}

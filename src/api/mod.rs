@@ -4,6 +4,7 @@ use utoipa::OpenApi;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 mod accounts;
+mod api_keys;
 pub mod caller;
 mod customers;
 mod envelope;
@@ -66,7 +67,14 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(webhook_endpoints::rotate)
         .service(webhook_endpoints::test)
         .service(webhook_endpoints::log)
-        .service(webhook_endpoints::replay);
+        .service(webhook_endpoints::replay)
+        .service(api_keys::create)
+        .service(api_keys::list)
+        .service(api_keys::get)
+        .service(api_keys::rotate)
+        .service(api_keys::change)
+        .service(api_keys::delete)
+        .service(api_keys::whoami);
 }
 
 /// What the document of the API says besides its operations.

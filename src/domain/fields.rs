@@ -232,6 +232,12 @@ impl<'a> Fields<'a> {
         self.values.get(name).is_some_and(|raw| raw.get() != "null")
     }
 
+    /// Whether the field is there and is null.
+    #[must_use]
+    pub fn is_null(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(|raw| raw.get() == "null")
+    }
+
     /// Refuses unknown fields and reports every fault.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a socket or a database, and nothing here knows the rest of the house.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod backoff;
 pub mod drafts;
 pub mod events;

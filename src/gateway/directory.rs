@@ -9,14 +9,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::Gateway;
+use super::machines::ApiKey;
 use crate::domain::ids::{AppId, TenantId};
 use crate::domain::mode::Mode;
 use crate::domain::secrets::{Place, Sealer, Secret};
 use crate::domain::signing::{MAX_SKEW_SECONDS, equal_in_constant_time, request_signature};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
+use crate::store::api_keys::ApiKeyRow;
 use crate::store::apps::AppRow;
-use crate::store::{StoreResult, apps, install, provider_accounts};
+use crate::store::{StoreResult, api_keys, apps, install, provider_accounts};
 
 /// The least time between two looks at the database that rejected requests can cause.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(20);
@@ -71,6 +73,8 @@ pub(super) struct Directory {
 struct Apps {
     version: i64,
     by_key: HashMap<String, Arc<App>>,
+    by_id: HashMap<AppId, Arc<App>>,
+    api_keys: HashMap<String, Arc<ApiKey>>,
 }
 
 impl Directory {
@@ -150,6 +154,16 @@ impl Gateway {
         }
     }
 
+    /// The app with this id.
+    pub(super) fn app(&self, app_id: &AppId) -> Option<Arc<App>> {
+        self.directory.apps().by_id.get(app_id).cloned()
+    }
+
+    /// The API key that works under this public key.
+    pub(super) fn directory_key(&self, public_key: &str) -> Option<Arc<ApiKey>> {
+        self.directory.apps().api_keys.get(public_key).cloned()
+    }
+
     /// Looks whether apps or keys were changed elsewhere, and loads them if so.
     ///
     /// # Errors
@@ -163,20 +177,28 @@ impl Gateway {
                 if version == known {
                     return Ok(None);
                 }
-                Ok(Some((version, apps::all(conn)?, provider_accounts::all(conn)?)))
+                let rows = Rows { apps: apps::all(conn)?, api_keys: api_keys::usable(conn)? };
+                Ok(Some((version, rows, provider_accounts::all(conn)?)))
             })
             .await?;
         if let Some((version, rows, accounts)) = loaded {
             self.rails.refresh(accounts, &self.sealer);
-            let fresh = Arc::new(build(version, rows, &self.sealer));
+            let fresh = Arc::new(build(version, rows, &self.directory.apps(), &self.sealer));
             *self.directory.apps.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         }
         Ok(())
     }
 
+    /// After a change of this process's own: what was revoked stops working here at once.
+    pub(super) async fn follow_own_change(&self) {
+        if let Err(error) = self.refresh_directory().await {
+            tracing::warn!(%error, "apps and keys could not be looked up after a change; they will be within a second");
+        }
+    }
+
     /// As [`Gateway::refresh_directory`], unless that was begun after `arrived`: however many requests are turned away,
     /// they share the looks.
-    async fn refresh_directory_after(&self, arrived: Instant) {
+    pub(super) async fn refresh_directory_after(&self, arrived: Instant) {
         let mut refreshed = self.directory.refreshed.lock().await;
         if refreshed.is_some_and(|begun| begun > arrived) {
             return;
@@ -192,9 +214,21 @@ impl Gateway {
     }
 }
 
-fn build(version: i64, rows: Vec<AppRow>, sealer: &Sealer) -> Apps {
+/// What the directory is made of.
+struct Rows {
+    apps: Vec<AppRow>,
+    api_keys: Vec<ApiKeyRow>,
+}
+
+fn build(version: i64, rows: Rows, former: &Apps, sealer: &Sealer) -> Apps {
     let mut apps = Apps { version, ..Apps::default() };
-    for row in rows.into_iter().filter(|row| row.archived_at.is_none()) {
+    for row in rows.api_keys {
+        let public_key = row.public_key.clone();
+        let known = former.api_keys.get(&public_key).map(Arc::as_ref);
+        let key = ApiKey::new(row, known);
+        apps.api_keys.insert(public_key, Arc::new(key));
+    }
+    for row in rows.apps.into_iter().filter(|row| row.archived_at.is_none()) {
         let app_id = row.app_id.clone();
         match open_app(row, sealer) {
             Ok(app) => {

@@ -18,6 +18,8 @@ const PER_ADDRESS: NonZeroU32 = per_minute(60);
 /// Addresses that are remembered before those that have nothing against them are forgotten.
 const REMEMBERED: usize = 10_000;
 
+const TOO_MANY_ATTEMPTS: &str = "too many attempts; wait and try again";
+
 const fn per_minute(number: u32) -> NonZeroU32 {
     match NonZeroU32::new(number) {
         Some(number) => number,
@@ -57,15 +59,16 @@ impl Limits {
         let of_email = self.by_email.check_key(&email.to_owned()).map_err(|until| until.wait_time_from(now));
         match (of_address, of_email) {
             (Ok(()), Ok(())) => Ok(()),
-            (Err(wait), _) => Err(too_many(wait, PER_ADDRESS)),
-            (_, Err(wait)) => Err(too_many(wait, PER_EMAIL)),
+            (Err(wait), _) => Err(too_many(wait, PER_ADDRESS, TOO_MANY_ATTEMPTS)),
+            (_, Err(wait)) => Err(too_many(wait, PER_EMAIL, TOO_MANY_ATTEMPTS)),
         }
     }
 }
 
-fn too_many(wait: Duration, limit: NonZeroU32) -> Fault {
+/// The refusal of what is asked for more often than `limit` times a minute.
+pub(super) fn too_many(wait: Duration, limit: NonZeroU32, detail: &str) -> Fault {
     // Whole seconds, and never none.
     let wait = Duration::from_secs(wait.as_secs().saturating_add(1));
-    let fault = Fault::retry_after(Code::RateLimited, "too many attempts; wait and try again", wait);
+    let fault = Fault::retry_after(Code::RateLimited, detail, wait);
     Fault { limit: Some(limit.get()), ..fault }
 }

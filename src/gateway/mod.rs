@@ -14,6 +14,7 @@ use crate::error::Outcome;
 use crate::mailer::Mailer;
 use crate::store::{Lane, Store, StoreError, StoreResult};
 
+mod api_keys;
 mod apps;
 mod audit;
 mod checkout;
@@ -26,6 +27,7 @@ mod idempotency;
 mod inbox;
 mod key_file;
 mod limits;
+mod machines;
 pub mod mails;
 pub mod maintenance;
 mod mock;
@@ -48,6 +50,7 @@ mod users;
 pub mod views;
 pub mod webhook_endpoints;
 
+pub use api_keys::{IssuedKey, KeyChange, KeyDraft, read_overlap};
 pub use apps::{AppChange, AppOptions, IssuedApp};
 pub use deliveries::Capacity;
 pub use directory::{App, SignedHead};
@@ -62,6 +65,7 @@ pub use users::{Registration, SignIn, SignedIn};
 
 // What the doors read and write of the hands' rows; their queries stay behind the verbs.
 pub use crate::psp::provider_title;
+pub use crate::store::api_keys::ApiKeyRow;
 pub use crate::store::apps::AppRow;
 pub use crate::store::payments::{Filter, Payment};
 pub use crate::store::webhook_endpoints::EndpointRow;
@@ -100,6 +104,7 @@ pub struct Gateway {
     mails_wanted: Notify,
     mailer: Option<Mailer>,
     limits: limits::Limits,
+    key_uses: machines::Uses,
     hashing: Semaphore,
     token_key: TokenKey,
     rails: rails::Rails,
@@ -144,6 +149,7 @@ impl Gateway {
             mails_wanted: Notify::new(),
             mailer,
             limits: limits::Limits::default(),
+            key_uses: machines::Uses::default(),
             hashing: Semaphore::new(users::HASHES_AT_ONCE),
             token_key: TokenKey::new(&token_secret),
             rails,

@@ -28,7 +28,7 @@ struct Job {
 }
 
 /// Every job. Each says how much it did; while it did something, it is run again at once.
-const JOBS: [Job; 8] = [
+const JOBS: [Job; 9] = [
     Job {
         name: "look for changed apps and keys",
         interval: Duration::from_millis(500),
@@ -64,6 +64,12 @@ const JOBS: [Job; 8] = [
         interval: Duration::from_secs(1),
         woken_by: Some(|gateway| Box::pin(async move { gateway.mails_wanted().await })),
         run: |gateway| Box::pin(async move { gateway.send_due_mails().await }),
+    },
+    Job {
+        name: "write down which keys were used",
+        interval: Duration::from_secs(5),
+        woken_by: None,
+        run: |gateway| Box::pin(async move { gateway.record_key_uses().await }),
     },
     Job {
         name: "forget what is old",

@@ -7,6 +7,7 @@ mod simulators;
 mod support;
 
 mod accounts;
+mod api_keys;
 mod apps_cli;
 mod architecture;
 mod bad_input;

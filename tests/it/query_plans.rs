@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
-use switchyard::domain::ids::{AppId, PaymentId};
+use switchyard::domain::ids::{AppId, PaymentId, TenantId};
 use switchyard::domain::mode::Mode;
 use switchyard::domain::subscriptions::SubscriptionStatus;
-use switchyard::store::{Conn, StoreResult, Target, inbox, payments, refunds, subscriptions};
+use switchyard::store::{Conn, StoreResult, Target, api_keys, inbox, payments, refunds, subscriptions};
 
 use crate::store::{assert_comes_in_order, used_gateway};
 use crate::support::TestDatabase;
@@ -139,4 +139,19 @@ async fn a_page_of_subscriptions_is_found_by_an_index() {
             });
         }
     }
+}
+
+#[tokio::test]
+async fn a_page_of_api_keys_is_found_by_an_index() {
+    let (gateway, ..) = used_gateway().await;
+    let database = &gateway.database;
+    let tenant_id = TenantId::parse(&database.texts("SELECT tenant_id AS text FROM tenants")[0]).unwrap();
+    for before in [None, Some("key_01k7v3m2q8d4r5s6t7v8w9x0yz")] {
+        assert_is_looked_up(database, &format!("keys {before:?}"), "api_keys_by_tenant", |conn| {
+            api_keys::list(conn, &tenant_id, Mode::Test, before, 20).map(drop)
+        });
+    }
+    assert_is_looked_up(database, "the number of keys", "api_keys_by_tenant", |conn| {
+        api_keys::count(conn, &tenant_id, Mode::Test).map(drop)
+    });
 }
