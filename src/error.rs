@@ -63,6 +63,7 @@ codes! {
     ModeSwitchNotAllowed = 400, "Mode switch not allowed", "An API key has one mode for good. Use a key of the other mode.";
     PlanLimitExceeded = 402, "Plan limit exceeded", "The plan's limit is reached; `detail` names it, its size and when it resets. Reading stays free.";
     InsufficientScope = 403, "Insufficient scope", "The role or the key does not allow this; `detail` names what would.";
+    FormNotAccepted = 403, "Form not accepted", "A form of the console that is not of a page of one's own, or whose session has ended. Load the page again.";
     SignUpClosed = 403, "Sign-up closed", "This server can be reached by others and has no mail server: set `mail.smtp_url`.";
     ProductionNotInPlan = 403, "Production not in plan", "The plan has no Production. Choose a paid plan.";
     ProductionAccessNotApproved = 403, "Production access not approved", "A step on the way to Production is missing; `detail` names it.";

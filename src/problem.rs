@@ -16,6 +16,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// The media type of an error's sentence alone.
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 
+/// The media type of an error that a door has made a page of.
+const PAGE: &str = "text/html; charset=utf-8";
+
 /// A fault on its way out of a handler.
 #[derive(Debug)]
 pub struct Problem(pub Fault);
@@ -77,7 +80,10 @@ pub async fn finish<B: MessageBody + 'static>(
     let carried = response.response().extensions().get::<Fault>().cloned();
     let is_bare_error = carried.is_none()
         && (response.status().is_client_error() || response.status().is_server_error())
-        && response.headers().get(CONTENT_TYPE).is_none_or(|value| value != PROBLEM_JSON && value != PLAIN_TEXT);
+        && response
+            .headers()
+            .get(CONTENT_TYPE)
+            .is_none_or(|value| value != PROBLEM_JSON && value != PLAIN_TEXT && value != PAGE);
     if let Some(fault) = carried.or_else(|| is_bare_error.then(|| fault_of_status(response.status()))) {
         let body = render(&fault, &id, wants_text, response.request().method());
         response = response.into_response(body).map_into_right_body();

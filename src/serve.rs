@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::error::{Code, Fault};
 use crate::gateway::{Gateway, OpenError};
 use crate::problem::{Answered, Problem, finish};
+use crate::web::dressing::dress;
 use crate::web::status_stream::OpenStreams;
 use crate::work::Work;
 use crate::{api, telemetry, web as web_pages};
@@ -118,6 +119,7 @@ pub async fn start_on(listener: TcpListener, mut settings: Settings, options: Op
             }))
             .configure(extra_routes)
             .default_service(web::to(not_found))
+            .wrap(from_fn(dress))
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<RequestSpan>::new())
     })

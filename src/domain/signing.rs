@@ -55,6 +55,18 @@ pub fn event_signature(webhook_secret: &str, timestamp: i64, body: &[u8]) -> Str
     hex::encode(hmac_sha256(webhook_secret, &[format!("{timestamp}.").as_bytes(), body]))
 }
 
+/// What a form of a page carries to show that we wrote the page for whom `bound_to` names, as lower-case hex.
+#[must_use]
+pub fn form_token(key: &str, bound_to: &str) -> String {
+    hex::encode(hmac_sha256(key, &[b"form|", bound_to.as_bytes()]))
+}
+
+/// Whether two texts are the same, in a time that does not tell where they differ.
+#[must_use]
+pub fn is_same_text(left: &str, right: &str) -> bool {
+    left.as_bytes().ct_eq(right.as_bytes()).into()
+}
+
 /// One entry of `webhook-signature`: `v1,<base64>` over `<id>.<timestamp>.<raw body>`.
 #[must_use]
 pub fn standard_webhook_signature(webhook_secret: &str, id: &str, timestamp: i64, body: &[u8]) -> String {

@@ -84,6 +84,15 @@ impl Timestamp {
         jiff::tz::Offset::constant(hours_east).to_datetime(moment)
     }
 
+    /// What a clock on the wall shows at this moment in a time zone, with the zone's abbreviation; `None` where no time
+    /// zone has that IANA name.
+    #[must_use]
+    pub fn in_zone(self, zone: &str) -> Option<(jiff::civil::DateTime, String)> {
+        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let zoned = moment.in_tz(zone).ok()?;
+        Some((zoned.datetime(), zoned.strftime("%Z").to_string()))
+    }
+
     /// The moment that an RFC 3339 text names.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
@@ -102,6 +111,12 @@ impl serde::Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_rfc3339())
     }
+}
+
+/// Whether a time zone has this IANA name.
+#[must_use]
+pub fn is_time_zone(name: &str) -> bool {
+    jiff::tz::TimeZone::get(name).is_ok()
 }
 
 /// A length of time as people write it: `90s`, `15m`, `24h`, `7d`.
@@ -136,6 +151,14 @@ mod tests {
     fn the_clock_on_the_wall_is_ahead_in_the_east() {
         let late = Timestamp::parse_rfc3339("2026-12-31T17:05:00Z").unwrap();
         assert_eq!(late.wall_clock(7).to_string(), "2027-01-01T00:05:00");
+    }
+
+    #[test]
+    fn a_zone_is_known_by_its_name() {
+        let late = Timestamp::parse_rfc3339("2026-12-31T17:05:00Z").unwrap();
+        let (wall, zone) = late.in_zone("Asia/Jakarta").unwrap();
+        assert_eq!((wall.to_string(), zone), ("2027-01-01T00:05:00".to_owned(), "WIB".to_owned()));
+        assert!(late.in_zone("Mars/Olympus").is_none() && !is_time_zone("Mars/Olympus") && is_time_zone("UTC"));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod apps;
 mod audit;
 mod checkout;
 mod confirming;
+mod console;
 mod deliveries;
 mod directory;
 mod events;
@@ -52,6 +53,7 @@ pub mod webhook_endpoints;
 
 pub use api_keys::{IssuedKey, KeyChange, KeyDraft, read_overlap};
 pub use apps::{AppChange, AppOptions, IssuedApp};
+pub use console::{Lock, Surroundings};
 pub use deliveries::Capacity;
 pub use directory::{App, SignedHead};
 pub use health::Report;
@@ -107,6 +109,7 @@ pub struct Gateway {
     key_uses: machines::Uses,
     hashing: Semaphore,
     token_key: TokenKey,
+    form_key: Secret,
     rails: rails::Rails,
     fallbacks: health::FallbackCounters,
     rejections: rejections::Rejections,
@@ -130,6 +133,7 @@ impl Gateway {
         let sealer = key_file::sealer(&settings)?;
         let mock_key = install_secret(&store, &sealer, "mock_webhook_key").await?;
         let token_secret = install_secret(&store, &sealer, "token_key").await?;
+        let form_key = install_secret(&store, &sealer, "form_key").await?;
         let smtp_url = settings.mail_smtp_url.as_ref();
         let mailer = smtp_url.map(|url| Mailer::new(url, &settings.mail_from)).transpose();
         let mailer = mailer.map_err(|fault| OpenError::Mail(fault.to_owned()))?;
@@ -152,6 +156,7 @@ impl Gateway {
             key_uses: machines::Uses::default(),
             hashing: Semaphore::new(users::HASHES_AT_ONCE),
             token_key: TokenKey::new(&token_secret),
+            form_key,
             rails,
             fallbacks: health::FallbackCounters::default(),
             rejections: rejections::Rejections::default(),

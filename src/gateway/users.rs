@@ -296,7 +296,7 @@ impl Gateway {
         environment: Option<Environment>,
         time_zone: Option<String>,
     ) -> Outcome<serde_json::Value> {
-        if time_zone.as_deref().is_some_and(|name| !is_time_zone(name)) {
+        if time_zone.as_deref().is_some_and(|name| !crate::domain::time::is_time_zone(name)) {
             return Err(Fault::invalid("timeZone", "must be a time zone's name, as in Asia/Jakarta"));
         }
         let user_id = scope.member()?.user_id.clone();
@@ -333,14 +333,6 @@ impl Gateway {
             "preferredEnvironment": preferred_environment.as_str(),
         })
     }
-}
-
-/// Whether `name` has the form of an IANA time zone's name. Browsers know them all; the gateway stores the name alone.
-fn is_time_zone(name: &str) -> bool {
-    name.split('/').all(|part| {
-        part.starts_with(|first: char| first.is_ascii_alphabetic())
-            && part.chars().all(|character| character.is_ascii_alphanumeric() || "_+-".contains(character))
-    })
 }
 
 /// A hash of a password that no one has.

@@ -3,7 +3,7 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, get};
 
-/// The stylesheet of every page.
+/// The stylesheet of the pages for buyers, and of the documentation.
 #[get("/static/switchyard.css")]
 pub async fn stylesheet() -> HttpResponse {
     HttpResponse::Ok()
@@ -19,4 +19,22 @@ pub async fn checkout_script() -> HttpResponse {
         .insert_header((CACHE_CONTROL, "public, max-age=3600"))
         .content_type("text/javascript; charset=utf-8")
         .body(include_str!("static/checkout.js"))
+}
+
+/// The stylesheet of the console and of the way into it.
+#[get("/static/console.css")]
+pub async fn console_stylesheet() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .content_type("text/css; charset=utf-8")
+        .body(include_str!("static/console.css"))
+}
+
+/// The script of the console.
+#[get("/static/console.js")]
+pub async fn console_script() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .content_type("text/javascript; charset=utf-8")
+        .body(include_str!("static/console.js"))
 }

@@ -1,8 +1,7 @@
 //! The documentation that the program carries: the operations from its own OpenAPI document, the errors from the code.
 
-use actix_web::http::header::LOCATION;
+use actix_web::get;
 use actix_web::web::Data;
-use actix_web::{HttpResponse, get};
 use askama::Template;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
@@ -35,12 +34,6 @@ struct DocsPage {
 #[template(path = "errors.html")]
 struct ErrorsPage {
     errors: Vec<(String, u16, &'static str, &'static str, String)>,
-}
-
-/// Leads to the documentation.
-#[get("/")]
-pub async fn front() -> HttpResponse {
-    HttpResponse::Found().insert_header((LOCATION, "/docs")).finish()
 }
 
 /// The operations of the API.

@@ -1,11 +1,13 @@
-//! The door for people: pages from templates and one stylesheet. Only the page of a payment has a script, and works
-//! without it. Nothing is loaded from elsewhere.
+//! The door for people: pages from templates, a stylesheet for buyers and one for the console. The page of a payment and
+//! the console have a script each, and work without it. Nothing is loaded from elsewhere.
 
-use actix_web::HttpResponse;
+use std::net::{IpAddr, Ipv4Addr};
+
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::web::ServiceConfig;
+use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use url::Url;
 
@@ -17,21 +19,48 @@ pub mod assets;
 mod bank_guides;
 pub mod checkout;
 mod checkout_words;
+mod cookies;
 pub mod docs;
+pub mod dressing;
+mod forms;
+pub mod front;
 pub mod info;
+pub mod landing;
 pub mod mock_checkout;
+mod navigation;
+pub mod outbox;
 pub mod returning;
+pub mod shell;
+pub mod signing_in;
 pub mod status_stream;
+pub mod switching;
+mod times;
 
 /// Every page.
 pub fn pages(config: &mut ServiceConfig) {
     config
-        .service(docs::front)
+        .service(front::page)
+        .service(front::register_page)
+        .service(front::register)
+        .service(front::verify)
+        .service(signing_in::login_page)
+        .service(signing_in::login)
+        .service(signing_in::logout)
+        .service(signing_in::forgot_page)
+        .service(signing_in::forgot)
+        .service(signing_in::reset_page)
+        .service(signing_in::reset)
+        .service(outbox::page)
         .service(docs::reference)
         .service(docs::errors)
         .service(info::page)
         .service(assets::stylesheet)
-        .service(assets::checkout_script);
+        .service(assets::checkout_script)
+        .service(assets::console_stylesheet)
+        .service(assets::console_script)
+        .service(landing::page)
+        .service(switching::mode)
+        .service(switching::tenant);
 }
 
 /// The pages of a payment, which are part of the API: a program may act at them too.
@@ -71,6 +100,11 @@ fn page_under(policy: &'static str, template: &impl Template) -> Result<HttpResp
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type("text/html; charset=utf-8")
         .body(html))
+}
+
+/// The address that a request really came from; what its headers say of others cannot be trusted.
+fn peer(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip())
 }
 
 /// Sends the buyer on.

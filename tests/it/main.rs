@@ -5,6 +5,7 @@
 #[path = "../simulators/mod.rs"]
 mod simulators;
 mod support;
+mod surfer;
 
 mod accounts;
 mod api_keys;
@@ -13,6 +14,7 @@ mod architecture;
 mod bad_input;
 mod browser;
 mod checkout;
+mod console;
 mod crash;
 mod deliveries;
 mod fault_proxy;

@@ -1,0 +1,19 @@
+//! The console's navigation: its one list of pages, in the order in which they are shown.
+
+/// A page in the navigation.
+pub(super) struct Entry {
+    /// What [`super::shell::Shell::new`] calls it.
+    pub name: &'static str,
+    /// What people read.
+    pub title: &'static str,
+    /// Where it is.
+    pub path: &'static str,
+}
+
+const fn entry(name: &'static str, title: &'static str, path: &'static str) -> Entry {
+    Entry { name, title, path }
+}
+
+/// Every page that is reached from everywhere.
+pub(super) const ENTRIES: &[Entry] =
+    &[entry("overview", "Overview", "/console"), entry("settings", "Settings", "/console/settings")];
