@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::Gateway;
 use super::machines::ApiKey;
+use super::{Gateway, Scope};
 use crate::domain::ids::{AppId, TenantId};
 use crate::domain::mode::Mode;
 use crate::domain::secrets::{Place, Sealer, Secret};
@@ -162,6 +162,18 @@ impl Gateway {
     /// The API key that works under this public key.
     pub(super) fn directory_key(&self, public_key: &str) -> Option<Arc<ApiKey>> {
         self.directory.apps().api_keys.get(public_key).cloned()
+    }
+
+    /// An app of a tenant, an archived one too; `None` for another's, and for one of another mode.
+    pub(super) async fn app_in(&self, scope: &Scope, app_id: &AppId) -> Outcome<Option<Arc<App>>> {
+        let is_theirs = |app: &App| app.tenant_id == scope.tenant_id && app.mode == scope.mode;
+        if let Some(app) = self.app(app_id) {
+            return Ok(Some(app).filter(|app| is_theirs(app)));
+        }
+        let wanted = app_id.clone();
+        let Some(row) = self.read(move |conn| apps::find(conn, wanted.as_str())).await? else { return Ok(None) };
+        let app = open_app(row, &self.sealer).map_err(|_| Fault::new(Code::InternalError, "internal error"))?;
+        Ok(Some(Arc::new(app)).filter(|app| is_theirs(app)))
     }
 
     /// Looks whether apps or keys were changed elsewhere, and loads them if so.

@@ -1,7 +1,11 @@
 //! Doing a thing once, however often it is asked for: idempotency keys, and signatures that are spent.
 
-use super::{App, Gateway, SignedHead};
-use crate::domain::signing::fingerprint;
+use serde_json::Value;
+
+use super::audit::{self, Deed};
+use super::{App, Gateway, Scope, SignedHead};
+use crate::domain::secrets::random_hex;
+use crate::domain::signing::{fingerprint, sha256};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::requests::{self, Claim, Claimed, StoredAnswer};
@@ -12,6 +16,17 @@ use crate::store::{Conn, Lane, StoreError, StoreResult};
 pub struct Once {
     pub(super) claim: Claim,
     pub(super) request_id: String,
+    /// Who did it by hand, for the audit log.
+    by_hand: Option<Box<ByHand>>,
+}
+
+/// What a person did.
+#[derive(Clone, Debug)]
+struct ByHand {
+    scope: Scope,
+    action: &'static str,
+    subject: String,
+    after: Value,
 }
 
 /// An answer, perhaps one that was given before.
@@ -53,7 +68,44 @@ impl Once {
             idempotency_key: key.map(|key| fingerprint(&[app_id, key, &head.method, &head.path])),
             body,
         };
-        Self { claim, request_id }
+        Self { claim, request_id, by_hand: None }
+    }
+
+    /// What a person asks for by a form, once for each `nonce` that the form carries: a second click is answered as the
+    /// first. `action`, `subject` and `after` go into the audit log with it.
+    pub(super) fn by_hand(
+        app: &App,
+        scope: &Scope,
+        now: Timestamp,
+        nonce: &str,
+        action: &'static str,
+        subject: &str,
+        after: Value,
+    ) -> Self {
+        let app_id = app.app_id.as_str();
+        let mut body = [0; 16];
+        body.copy_from_slice(&sha256(after.to_string().as_bytes())[..16]);
+        let request_id = random_hex(16);
+        let claim = Claim {
+            signed_at: now.unix_seconds(),
+            signature: fingerprint(&[app_id, "form", &request_id]),
+            idempotency_key: Some(fingerprint(&[app_id, "form", scope.actor(), action, subject, nonce])),
+            body,
+        };
+        let by_hand = ByHand { scope: scope.clone(), action, subject: subject.to_owned(), after };
+        Self { claim, request_id, by_hand: Some(Box::new(by_hand)) }
+    }
+
+    /// Writes into the audit log who did it, if a person did; in the transaction that claims the request.
+    pub(super) fn record(&self, conn: &mut Conn, now: Timestamp) -> StoreResult<()> {
+        let Some(by_hand) = &self.by_hand else { return Ok(()) };
+        let deed = Deed {
+            action: by_hand.action,
+            subject: Some(&by_hand.subject),
+            before: None,
+            after: Some(by_hand.after.clone()),
+        };
+        audit::record(conn, &by_hand.scope, deed, now)
     }
 }
 
@@ -86,7 +138,10 @@ impl Gateway {
                 Err(fault) => return Ok(Err(fault)),
             };
             match requests::claim(conn, &once.claim, fresh.status, &fresh.body, fresh.payment_id.as_deref(), now)? {
-                Claimed::New => Ok(Ok(Answer { status: fresh.status, body: fresh.body, is_replay: false })),
+                Claimed::New => {
+                    once.record(conn, now)?;
+                    Ok(Ok(Answer { status: fresh.status, body: fresh.body, is_replay: false }))
+                }
                 // Another process answered the same request between the look and the claim: undo, look again.
                 _ => Err(StoreError::Raced),
             }

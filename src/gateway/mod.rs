@@ -14,9 +14,11 @@ use crate::error::Outcome;
 use crate::mailer::Mailer;
 use crate::store::{Lane, Store, StoreError, StoreResult};
 
+mod across;
 mod api_keys;
 mod apps;
 mod audit;
+mod by_hand;
 mod checkout;
 mod confirming;
 mod console;
@@ -33,6 +35,7 @@ pub mod mails;
 pub mod maintenance;
 mod mock;
 mod onboarding;
+mod overview;
 mod payments;
 mod polling;
 mod provider_accounts;
@@ -51,14 +54,16 @@ mod users;
 pub mod views;
 pub mod webhook_endpoints;
 
+pub use across::{EventDetail, Listed, PaymentDetail, PaymentQuery};
 pub use api_keys::{IssuedKey, KeyChange, KeyDraft, read_overlap};
 pub use apps::{AppChange, AppOptions, IssuedApp};
 pub use console::{Lock, Surroundings};
 pub use deliveries::Capacity;
 pub use directory::{App, SignedHead};
-pub use health::Report;
+pub use health::{ProviderReport, Report};
 pub use idempotency::{Answer, Once};
 pub use inbox::{Posted, Verdict};
+pub use overview::{EndpointState, Overview};
 pub use payments::PaymentPage;
 pub use provider_accounts::AccountOptions;
 pub use rails::Checked;
@@ -67,9 +72,17 @@ pub use users::{Registration, SignIn, SignedIn};
 
 // What the doors read and write of the hands' rows; their queries stay behind the verbs.
 pub use crate::psp::provider_title;
+pub use crate::store::across::AppName;
 pub use crate::store::api_keys::ApiKeyRow;
 pub use crate::store::apps::AppRow;
-pub use crate::store::payments::{Filter, Payment};
+pub use crate::store::audit::AuditEntry;
+pub use crate::store::customers::CustomerRow;
+pub use crate::store::deliveries::Delivery;
+pub use crate::store::events::Event;
+pub use crate::store::payment_days::{Counts, DayTotal};
+pub use crate::store::payments::{Attempt, Filter, Payment};
+pub use crate::store::refunds::Refund;
+pub use crate::store::subscriptions::Subscription;
 pub use crate::store::webhook_endpoints::EndpointRow;
 
 /// Why a gateway could not be opened.

@@ -55,11 +55,11 @@ impl Gateway {
     ) -> Outcome<Answer> {
         let now = self.clock.now();
         let app_id = app.app_id.clone();
-        let claim = once.claim.clone();
+        let asked = once.clone();
         let lane = payment_id.clone();
         let ordered = self
             .write(Lane::Of(lane.as_str()), move |conn| {
-                match requests::look_up(conn, &claim, now)? {
+                match requests::look_up(conn, &asked.claim, now)? {
                     Claimed::New => {}
                     seen => return Ok(Err(seen)),
                 }
@@ -68,8 +68,11 @@ impl Gateway {
                     Err(fault) => return Ok(Ok(Err(fault))),
                 };
                 let body = render(&RefundObject::from(ordered.refund.clone()));
-                match requests::claim(conn, &claim, 202, &body, Some(payment_id.as_str()), now)? {
-                    Claimed::New => Ok(Ok(Ok(ordered))),
+                match requests::claim(conn, &asked.claim, 202, &body, Some(payment_id.as_str()), now)? {
+                    Claimed::New => {
+                        asked.record(conn, now)?;
+                        Ok(Ok(Ok(ordered)))
+                    }
                     _ => Err(StoreError::Raced),
                 }
             })

@@ -12,7 +12,7 @@ use crate::psp;
 use crate::store::events::Event;
 use crate::store::payments::{Payment, Receipt, Reversal};
 use crate::store::refunds::Refund;
-use crate::store::{Conn, StoreError, StoreResult, events, payments};
+use crate::store::{Conn, StoreError, StoreResult, events, payment_days, payments};
 
 /// Applies what a provider says to a payment that is locked.
 pub(super) fn settle(
@@ -94,6 +94,9 @@ pub(super) fn settle(
     }
     payment.updated_at = at;
     payments::save(conn, payment)?;
+    if matches!(decision, Decision::Succeed | Decision::Fail(_) | Decision::Cancel(_)) {
+        payment_days::note_closed(payment);
+    }
     let about = match &decision {
         Decision::Quarantine(reason) => About::Quarantine(reason),
         _ => About::Payment,

@@ -7,7 +7,11 @@ use super::views::{TimelineEntry, raw, render};
 use super::{App, Gateway};
 use crate::domain::ids::PaymentId;
 use crate::error::Outcome;
-use crate::store::{deliveries, events, inbox, payments};
+use crate::store::deliveries::Delivery;
+use crate::store::events::Event;
+use crate::store::inbox::InboxRow;
+use crate::store::payments::{Attempt, Payment};
+use crate::store::{Conn, StoreResult, deliveries, events, inbox, payments};
 
 impl Gateway {
     /// The timeline of an app's payment, rendered.
@@ -17,19 +21,39 @@ impl Gateway {
     pub async fn timeline(&self, app: &App, payment_id: &str) -> Outcome<String> {
         let app_id = app.app_id.clone();
         let wanted = PaymentId::parse(payment_id).ok_or_else(payment_not_found)?;
-        let rows = self
-            .read(move |conn| {
-                let Some(payment) = payments::find(conn, &app_id, &wanted)? else { return Ok(None) };
-                let attempts = payments::attempts_of(conn, &payment.payment_id)?;
-                let webhooks = inbox::of_payment(conn, &payment.payment_id)?;
-                let events = events::of_payment(conn, &payment.payment_id)?;
-                let ids: Vec<_> = events.iter().map(|event| event.event_id.clone()).collect();
-                let deliveries = deliveries::of_events(conn, &ids)?;
-                Ok(Some((payment, attempts, webhooks, events, deliveries)))
+        let story = self
+            .read(move |conn| match payments::find(conn, &app_id, &wanted)? {
+                Some(payment) => Story::read(conn, payment).map(Some),
+                None => Ok(None),
             })
             .await?;
-        let (payment, attempts, webhooks, events, deliveries) = rows.ok_or_else(payment_not_found)?;
+        Ok(render(&json!({ "data": story.ok_or_else(payment_not_found)?.entries() })))
+    }
+}
 
+/// A payment with all the rows that tell of it.
+pub(super) struct Story {
+    pub payment: Payment,
+    pub attempts: Vec<Attempt>,
+    pub webhooks: Vec<InboxRow>,
+    pub events: Vec<Event>,
+    pub deliveries: Vec<Delivery>,
+}
+
+impl Story {
+    /// Reads what there is of a payment.
+    pub(super) fn read(conn: &mut Conn, payment: Payment) -> StoreResult<Self> {
+        let attempts = payments::attempts_of(conn, &payment.payment_id)?;
+        let webhooks = inbox::of_payment(conn, &payment.payment_id)?;
+        let events = events::of_payment(conn, &payment.payment_id)?;
+        let ids: Vec<_> = events.iter().map(|event| event.event_id.clone()).collect();
+        let deliveries = deliveries::of_events(conn, &ids)?;
+        Ok(Self { payment, attempts, webhooks, events, deliveries })
+    }
+
+    /// What happened, in order.
+    pub(super) fn entries(&self) -> Vec<TimelineEntry> {
+        let Self { payment, attempts, webhooks, events, deliveries } = self;
         let mut entries = vec![TimelineEntry {
             at: payment.created_at,
             kind: "created",
@@ -56,7 +80,7 @@ impl Gateway {
                 detail: json!({ "provider_event": webhook.provider_event, "verdict": webhook.verdict }),
             });
         }
-        for event in &events {
+        for event in events {
             let kind = if event.event_type.starts_with("refund.") { "refund" } else { "transition" };
             entries.push(TimelineEntry {
                 at: event.created_at,
@@ -79,6 +103,6 @@ impl Gateway {
             });
         }
         entries.sort_by_key(|entry| entry.at);
-        Ok(render(&json!({ "data": entries })))
+        entries
     }
 }

@@ -105,6 +105,11 @@ impl<'a> PaymentObject<'a> {
             updated_at: payment.updated_at,
         }
     }
+
+    /// Where the buyer pays.
+    pub(super) fn checkout_url(&self) -> &str {
+        &self.checkout_url
+    }
 }
 
 /// A subscription, as its provider told of it last.

@@ -90,6 +90,11 @@ pub fn find(conn: &mut Conn, app_id: &AppId, event_id: &EventId) -> StoreResult<
     Ok(events::table.find(event_id).filter(events::app_id.eq(app_id)).get_result(conn).optional()?)
 }
 
+/// An event of any app: whose it is has to be looked at.
+pub fn find_any(conn: &mut Conn, event_id: &EventId) -> StoreResult<Option<Event>> {
+    Ok(events::table.find(event_id).get_result(conn).optional()?)
+}
+
 /// The events of one payment, oldest first.
 pub fn of_payment(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<Event>> {
     Ok(events::table.filter(events::payment_id.eq(payment_id)).order(events::event_id).load(conn)?)

@@ -9,6 +9,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+pub mod across;
 pub mod api_keys;
 pub mod apps;
 pub mod audit;
@@ -23,6 +24,7 @@ pub mod mails;
 mod migrations;
 pub mod mock;
 mod page;
+pub mod payment_days;
 pub mod payments;
 pub mod provider_accounts;
 mod reader;

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::page::Page;
+use super::payment_days;
 use super::schema::{attempts, payments, receipts, reversals};
 use super::sql::{condition, for_update, for_update_skip_locked, inside, or_ignore};
 use super::{Conn, StoreResult};
@@ -124,6 +125,7 @@ pub struct Filter {
 pub fn insert(conn: &mut Conn, payment: &Payment, attempt: &Attempt) -> StoreResult<()> {
     inside!(conn, |inner| diesel::insert_into(payments::table).values(payment).execute(inner))?;
     inside!(conn, |inner| diesel::insert_into(attempts::table).values(attempt).execute(inner))?;
+    payment_days::note_created(payment);
     Ok(())
 }
 

@@ -450,5 +450,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    payment_days (app_id, day, method, currency, shard) {
+        app_id -> Text,
+        day -> BigInt,
+        method -> Text,
+        currency -> Text,
+        shard -> Integer,
+        created -> BigInt,
+        succeeded -> BigInt,
+        failed -> BigInt,
+        canceled -> BigInt,
+        succeeded_minor -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(events, deliveries, webhook_endpoints, payments, apps);
 diesel::allow_tables_to_appear_in_same_query!(users, members, sessions, tenants);

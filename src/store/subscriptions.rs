@@ -75,6 +75,11 @@ pub fn find(conn: &mut Conn, app_id: &AppId, subscription_id: &SubscriptionId) -
     Ok(row.get_result(conn).optional()?)
 }
 
+/// A subscription of any app: whose it is has to be looked at.
+pub fn find_any(conn: &mut Conn, subscription_id: &SubscriptionId) -> StoreResult<Option<Subscription>> {
+    Ok(subscriptions::table.find(subscription_id).get_result(conn).optional()?)
+}
+
 /// The subscription that a provider knows by this id.
 pub fn by_provider_ref(
     conn: &mut Conn,

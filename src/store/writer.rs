@@ -12,7 +12,7 @@ use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Access, Conn, StoreError, StoreResult, Target};
+use super::{Access, Conn, StoreError, StoreResult, Target, payment_days};
 
 /// Units of work that may wait in one lane; more are refused at once, which is better than a time-out later.
 const QUEUE_LENGTH: usize = 2048;
@@ -185,9 +185,11 @@ fn transact(conn: &mut Conn, jobs: &mut [Box<dyn Job>]) -> StoreResult<()> {
         Conn::Postgres(_) => "BEGIN",
     };
     conn.batch_execute(begin)?;
+    payment_days::begin();
     for job in jobs {
         job.run(conn)?;
     }
+    payment_days::write(conn)?;
     conn.batch_execute("COMMIT")?;
     Ok(())
 }

@@ -8,6 +8,7 @@ mod support;
 mod surfer;
 
 mod accounts;
+mod across;
 mod api_keys;
 mod apps_cli;
 mod architecture;

@@ -46,7 +46,7 @@ fn plans_on_postgres(url: &str, work: impl FnOnce(&mut Conn) -> StoreResult<()>)
 
 /// Asserts that `work` finds its rows by `index`, reads no table or index from end to end, and sorts nothing on SQLite.
 /// (PostgreSQL may rather sort the few rows that it found.)
-fn assert_is_looked_up(
+pub fn assert_is_looked_up(
     database: &TestDatabase,
     what: &str,
     index: &str,

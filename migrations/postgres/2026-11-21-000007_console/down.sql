@@ -1,0 +1,2 @@
+DROP INDEX payments_needing_attention;
+DROP TABLE payment_days;

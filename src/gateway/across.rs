@@ -1,0 +1,356 @@
+//! What a person sees of all the apps of a tenant in one mode: lists, a payment with its story, an event with its
+//! deliveries. What he may do with them is in `by_hand`; the API's own reads are beside each noun.
+
+use super::payments::payment_not_found;
+use super::refunds::left_to_refund;
+use super::timeline::Story;
+use super::views::{PaymentObject, TimelineEntry};
+use super::{Gateway, Scope};
+use crate::domain::ids::{AppId, EventId, PaymentId};
+use crate::domain::payments::PaymentStatus;
+use crate::domain::subscriptions::SubscriptionStatus;
+use crate::domain::time::Timestamp;
+use crate::error::{Code, Fault, Outcome};
+use crate::store::across::{self, AppName};
+use crate::store::customers::{self, CustomerRow};
+use crate::store::deliveries::{self, Delivery};
+use crate::store::events::{self, Event};
+use crate::store::payments::{self, Attempt, Filter, Payment};
+use crate::store::refunds::{self, Refund};
+use crate::store::subscriptions::Subscription;
+use crate::store::{Conn, Page, StoreResult, payment_days, webhook_endpoints};
+
+/// A page of a list, and the apps that its rows name.
+#[derive(Debug)]
+pub struct Listed<T> {
+    /// Every app of the tenant in the mode, oldest first.
+    pub apps: Vec<AppName>,
+    /// The rows.
+    pub page: Page<T>,
+}
+
+impl<T> Listed<T> {
+    /// The name of an app.
+    #[must_use]
+    pub fn app_name(&self, app_id: &AppId) -> &str {
+        self.apps.iter().find(|app| app.app_id == *app_id).map_or("", |app| app.name.as_str())
+    }
+}
+
+/// Which payments a person wants to see.
+#[derive(Clone, Debug, Default)]
+pub struct PaymentQuery {
+    /// Of this app alone.
+    pub app_id: Option<String>,
+    /// That stand so.
+    pub status: Option<PaymentStatus>,
+    /// That are paid so.
+    pub method: Option<String>,
+    /// At this provider.
+    pub provider: Option<String>,
+    /// Of this buyer.
+    pub external_user_id: Option<String>,
+    /// Not older.
+    pub created_from: Option<Timestamp>,
+    /// Older.
+    pub created_to: Option<Timestamp>,
+    /// That need someone; the other conditions, but for the app, are then not looked at.
+    pub needs_attention: bool,
+    /// That have this name: an id, an invoice number, a provider's reference; else that are of this buyer.
+    pub search: Option<String>,
+}
+
+impl PaymentQuery {
+    fn filter(&self) -> Filter {
+        Filter {
+            status: self.status,
+            method: self.method.clone(),
+            provider: self.provider.clone(),
+            external_user_id: self.external_user_id.clone(),
+            invoice_number: None,
+            created_from: self.created_from,
+            created_to: self.created_to,
+        }
+    }
+}
+
+/// A payment with all that is known of it.
+#[derive(Debug)]
+pub struct PaymentDetail {
+    /// The payment.
+    pub payment: Payment,
+    /// Whose it is.
+    pub app_name: String,
+    /// What was tried, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// What was given back, oldest first.
+    pub refunds: Vec<Refund>,
+    /// What was told, oldest first.
+    pub events: Vec<Event>,
+    /// And how that was brought to the endpoints.
+    pub deliveries: Vec<Delivery>,
+    /// All of it in order.
+    pub timeline: Vec<TimelineEntry>,
+    /// What can still be given back, in minor units.
+    pub left_minor: i64,
+    /// Where the buyer pays.
+    pub checkout_url: String,
+}
+
+/// An event with its deliveries.
+#[derive(Debug)]
+pub struct EventDetail {
+    /// The event.
+    pub event: Event,
+    /// Whose it is.
+    pub app_name: String,
+    /// One for each endpoint that it goes to, with the endpoint's URL.
+    pub deliveries: Vec<(Delivery, String)>,
+}
+
+/// The apps that a list is about: the chosen one, or all.
+fn chosen(apps: &[AppName], app_id: Option<&str>) -> Vec<AppId> {
+    let is_chosen = |app: &&AppName| app_id.is_none_or(|wanted| app.app_id.as_str() == wanted);
+    apps.iter().filter(is_chosen).map(|app| app.app_id.clone()).collect()
+}
+
+impl Gateway {
+    /// The tenant's apps in the mode, oldest first, archived ones too.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn app_names(&self, scope: &Scope) -> Outcome<Vec<AppName>> {
+        let scope = scope.clone();
+        self.read(move |conn| across::apps(conn, &scope.tenant_id, scope.mode)).await
+    }
+
+    async fn listed<T: Send + 'static>(
+        &self,
+        scope: &Scope,
+        app_id: Option<String>,
+        list: impl FnOnce(&mut Conn, &[AppId]) -> StoreResult<Page<T>> + Send + 'static,
+    ) -> Outcome<Listed<T>> {
+        let (tenant_id, mode) = (scope.tenant_id.clone(), scope.mode);
+        self.read(move |conn| {
+            let apps = across::apps(conn, &tenant_id, mode)?;
+            let page = list(conn, &chosen(&apps, app_id.as_deref()))?;
+            Ok(Listed { apps, page })
+        })
+        .await
+    }
+
+    /// A page of the tenant's payments in the mode, newest first. It may hold fewer than `limit` and still have a next.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn payments_across(
+        &self,
+        scope: &Scope,
+        query: PaymentQuery,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Outcome<Listed<Payment>> {
+        self.listed(scope, query.app_id.clone(), move |conn, app_ids| {
+            let before = cursor.as_deref();
+            if query.needs_attention {
+                return across::needing_attention(conn, app_ids, before, limit);
+            }
+            let mut filter = query.filter();
+            if let Some(text) = &query.search {
+                let named = across::payments_named(conn, app_ids, text)?;
+                if !named.is_empty() {
+                    return Ok(Page { items: named, next: None });
+                }
+                filter = Filter { external_user_id: Some(text.clone()), ..filter };
+            }
+            across::payments(conn, app_ids, &filter, before, limit)
+        })
+        .await
+    }
+
+    /// How many payments the tenant has in the mode.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn count_payments(&self, scope: &Scope) -> Outcome<i64> {
+        let scope = scope.clone();
+        self.read(move |conn| {
+            let apps = across::apps(conn, &scope.tenant_id, scope.mode)?;
+            payment_days::count(conn, &chosen(&apps, None))
+        })
+        .await
+    }
+
+    /// A payment with its story.
+    ///
+    /// # Errors
+    /// 404, for another tenant's and another mode's too.
+    pub async fn payment_across(&self, scope: &Scope, payment_id: &str) -> Outcome<PaymentDetail> {
+        let wanted = PaymentId::parse(payment_id).ok_or_else(payment_not_found)?;
+        let scope = scope.clone();
+        let found = self
+            .read(move |conn| {
+                let Some(payment) = payments::find_any(conn, &wanted)? else { return Ok(None) };
+                let apps = across::apps(conn, &scope.tenant_id, scope.mode)?;
+                let Some(app) = apps.into_iter().find(|app| app.app_id == payment.app_id) else { return Ok(None) };
+                let refunds = refunds::of_payment(conn, &wanted)?;
+                let left_minor = left_to_refund(conn, &payment)?;
+                Ok(Some((Story::read(conn, payment)?, app.name, refunds, left_minor)))
+            })
+            .await?;
+        let (story, app_name, refunds, left_minor) = found.ok_or_else(payment_not_found)?;
+        let timeline = story.entries();
+        let Story { payment, attempts, events, deliveries, .. } = story;
+        let checkout_url = PaymentObject::new(&payment, &self.settings.public_url).checkout_url().to_owned();
+        Ok(PaymentDetail {
+            payment,
+            app_name,
+            attempts,
+            refunds,
+            events,
+            deliveries,
+            timeline,
+            left_minor,
+            checkout_url,
+        })
+    }
+
+    /// A page of the tenant's refunds in the mode, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn refunds_across(
+        &self,
+        scope: &Scope,
+        app_id: Option<String>,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Outcome<Listed<Refund>> {
+        self.listed(scope, app_id, move |conn, app_ids| across::refunds(conn, app_ids, cursor.as_deref(), limit)).await
+    }
+
+    /// A page of the tenant's subscriptions in the mode, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn subscriptions_across(
+        &self,
+        scope: &Scope,
+        app_id: Option<String>,
+        status: Option<SubscriptionStatus>,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Outcome<Listed<Subscription>> {
+        self.listed(scope, app_id, move |conn, app_ids| {
+            across::subscriptions(conn, app_ids, status, cursor.as_deref(), limit)
+        })
+        .await
+    }
+
+    /// A page of the buyers of one of the tenant's apps, in the order of their ids; of the oldest app that is in use where
+    /// none is named. `only` looks for one buyer.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn customers_across(
+        &self,
+        scope: &Scope,
+        app_id: Option<String>,
+        only: Option<String>,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Outcome<Listed<CustomerRow>> {
+        let (tenant_id, mode) = (scope.tenant_id.clone(), scope.mode);
+        self.read(move |conn| {
+            let apps = across::apps(conn, &tenant_id, mode)?;
+            let named = app_id.as_deref();
+            let wanted = match named {
+                Some(named) => apps.iter().find(|app| app.app_id.as_str() == named),
+                None => apps.iter().find(|app| app.archived_at.is_none()).or(apps.first()),
+            };
+            let page = match (wanted, only) {
+                (Some(app), Some(only)) => {
+                    Page { items: customers::find(conn, &app.app_id, &only)?.into_iter().collect(), next: None }
+                }
+                (Some(app), None) => customers::list(conn, &app.app_id, cursor.as_deref(), limit)?,
+                (None, _) => Page { items: Vec::new(), next: None },
+            };
+            Ok(Listed { apps, page })
+        })
+        .await
+    }
+
+    /// A page of the tenant's events in the mode, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn events_across(
+        &self,
+        scope: &Scope,
+        app_id: Option<String>,
+        event_type: Option<String>,
+        cursor: Option<String>,
+        limit: usize,
+    ) -> Outcome<Listed<Event>> {
+        self.listed(scope, app_id, move |conn, app_ids| {
+            across::events(conn, app_ids, event_type.as_deref(), cursor.as_deref(), limit)
+        })
+        .await
+    }
+
+    /// How the events on a page are on their way: their deliveries.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn deliveries_of(&self, listed: &Listed<Event>) -> Outcome<Vec<Delivery>> {
+        let ids: Vec<EventId> = listed.page.items.iter().map(|event| event.event_id.clone()).collect();
+        self.read(move |conn| deliveries::of_events(conn, &ids)).await
+    }
+
+    /// The deliveries that were given up last since a moment, newest first, with their events' types.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn dead_deliveries(
+        &self,
+        scope: &Scope,
+        app_id: Option<String>,
+        since: Timestamp,
+        limit: usize,
+    ) -> Outcome<Listed<Delivery>> {
+        self.listed(scope, app_id, move |conn, app_ids| {
+            Ok(Page { items: across::dead_deliveries(conn, app_ids, since, limit)?, next: None })
+        })
+        .await
+    }
+
+    /// An event with its deliveries.
+    ///
+    /// # Errors
+    /// 404, for another tenant's and another mode's too.
+    pub async fn event_across(&self, scope: &Scope, event_id: &str) -> Outcome<EventDetail> {
+        let not_found = || Fault::new(Code::EventNotFound, "event not found");
+        let wanted = EventId::parse(event_id).ok_or_else(not_found)?;
+        let scope = scope.clone();
+        let found = self
+            .read(move |conn| {
+                let Some(event) = events::find_any(conn, &wanted)? else { return Ok(None) };
+                let apps = across::apps(conn, &scope.tenant_id, scope.mode)?;
+                let app = apps.into_iter().find(|app| Some(&app.app_id) == event.app_id.as_ref());
+                let Some(app) = app else { return Ok(None) };
+                let deliveries = deliveries::of_events(conn, std::slice::from_ref(&wanted))?;
+                let mut endpoints = across::endpoints(conn, std::slice::from_ref(&app.app_id))?;
+                endpoints.extend(webhook_endpoints::of_tenant(conn, &scope.tenant_id, scope.mode)?);
+                Ok(Some((event, app.name, deliveries, endpoints)))
+            })
+            .await?;
+        let (event, app_name, deliveries, endpoints) = found.ok_or_else(not_found)?;
+        let url_of = |delivery: &Delivery| {
+            let endpoint = endpoints.iter().find(|endpoint| endpoint.endpoint_id == delivery.endpoint_id);
+            endpoint.map_or_else(String::new, |endpoint| endpoint.url.clone())
+        };
+        let deliveries = deliveries.into_iter().map(|delivery| (url_of(&delivery), delivery));
+        let deliveries = deliveries.map(|(url, delivery)| (delivery, url)).collect();
+        Ok(EventDetail { event, app_name, deliveries })
+    }
+}
