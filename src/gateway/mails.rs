@@ -3,7 +3,10 @@
 //! Without an SMTP server, a gateway that only its own machine can reach shows its mail on a page and in the log. One
 //! that others can reach takes no sign-ups then: whoever could read that page could be anyone.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use url::Url;
 
 use super::Gateway;
 use crate::config::Settings;
@@ -76,10 +79,16 @@ pub(super) fn enqueue(conn: &mut Conn, sealer: &Sealer, letter: &Letter, now: Ti
     mails::insert(conn, &mail)
 }
 
-/// Whether anyone but the people at this machine can reach a server with these settings.
+/// Whether anyone but the people at this machine can reach a server with these settings, by itself or through a proxy.
 #[must_use]
 pub fn is_reachable(settings: &Settings) -> bool {
-    !settings.bind.ip().is_loopback() || settings.public_url.starts_with("https://")
+    let is_own_name = |host: &str| {
+        host == "localhost"
+            || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    };
+    let public = Url::parse(&settings.public_url).ok();
+    let has_public_name = public.is_some_and(|url| url.scheme() == "https" || !url.host_str().is_some_and(is_own_name));
+    !settings.bind.ip().is_loopback() || has_public_name
 }
 
 impl Gateway {

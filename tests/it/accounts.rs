@@ -169,10 +169,13 @@ async fn a_member_moves_within_sandbox_and_not_into_production() {
 
 #[actix_web::test]
 async fn a_server_that_others_reach_takes_no_sign_ups_without_mail() {
-    let gateway = TestGateway::spawn_with(switchyard::clock::Clock::system(), false, |settings| {
-        settings.public_url = "https://pay.example.com".to_owned();
-    })
-    .await;
-    let (status, answer) = post(&gateway, "/dashboard/auth/register", registration("ann@example.com")).await;
-    assert_eq!((status, &answer["code"]), (403, &json!("SignUpClosed")));
+    for public_url in ["https://pay.example.com", "http://pay.example.com", "https://127.0.0.1"] {
+        let gateway = TestGateway::spawn_with(switchyard::clock::Clock::system(), false, |settings| {
+            settings.public_url = public_url.to_owned();
+        })
+        .await;
+        let (status, answer) = post(&gateway, "/dashboard/auth/register", registration("ann@example.com")).await;
+        assert_eq!((status, &answer["code"]), (403, &json!("SignUpClosed")), "{public_url}");
+        assert_eq!(reqwest::get(gateway.url("/outbox")).await.unwrap().status(), 404);
+    }
 }
