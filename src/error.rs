@@ -67,6 +67,7 @@ codes! {
     SignUpClosed = 403, "Sign-up closed", "This server can be reached by others and has no mail server: set `mail.smtp_url`.";
     ProductionNotInPlan = 403, "Production not in plan", "The plan has no Production. Choose a paid plan.";
     ProductionAccessNotApproved = 403, "Production access not approved", "A step on the way to Production is missing; `detail` names it.";
+    TenantSuspended = 403, "Tenant suspended", "The operator has suspended the tenant: it takes no new payments. Reading, refunds and webhooks go on.";
     NotFound = 404, "Not found", "There is nothing at this path.";
     PaymentNotFound = 404, "Payment not found", "No payment of this app has this id.";
     RefundNotFound = 404, "Refund not found", "No refund of this app has this id.";

@@ -68,6 +68,9 @@ pub(super) struct Create {
     /// test, sandbox or live; fixed for good.
     #[arg(long, value_parser = mode)]
     mode: Mode,
+    /// The tenant that it belongs to; the operator's own when not given.
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
     /// Where its events go.
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
@@ -97,16 +100,16 @@ pub(super) async fn run(gateway: Arc<Gateway>, command: Command) -> Done {
     match command {
         Command::Create(create) => {
             let json = create.json;
-            let issued = gateway
-                .create_app(AppOptions {
-                    name: create.name,
-                    mode: create.mode,
-                    webhook_url: create.webhook_url,
-                    allowed_providers: create.allow_provider,
-                    allowed_methods: create.allow_method,
-                    require_signed_query: create.require_signed_query,
-                })
-                .await?;
+            let scope = gateway.operator_scope(create.tenant.as_deref(), create.mode).await?;
+            let options = AppOptions {
+                name: create.name,
+                mode: create.mode,
+                webhook_url: create.webhook_url,
+                allowed_providers: create.allow_provider,
+                allowed_methods: create.allow_method,
+                require_signed_query: create.require_signed_query,
+            };
+            let issued = gateway.create_app_of(&scope, options).await?;
             print_issued(&issued, json);
         }
         Command::List { json } => {
@@ -158,6 +161,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, command: Command) -> Done {
 fn object(app: &AppRow, endpoints: &[EndpointRow]) -> Value {
     json!({
         "app_id": app.app_id,
+        "tenant_id": app.tenant_id,
         "name": app.name,
         "mode": app.mode,
         "public_key": app.public_key,

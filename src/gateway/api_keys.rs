@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use super::audit::{self, Deed};
 use super::onboarding::live_step_missing;
-use super::{Gateway, Scope, Who};
-use crate::domain::accounts::Role;
+use super::{Gateway, Scope};
 use crate::domain::api_keys::{SCOPES, key_prefix};
 use crate::domain::fields::Fields;
 use crate::domain::ids::KeyId;
@@ -123,7 +122,7 @@ impl Gateway {
     /// # Errors
     /// 403 for a viewer, and in live naming the step that is missing; 421 for a mode that is not served here.
     pub async fn create_api_key(&self, scope: &Scope, draft: KeyDraft) -> Outcome<IssuedKey> {
-        require_developer(scope)?;
+        scope.require_developer()?;
         self.check_mode_is_served(draft.mode)?;
         let now = self.clock.now();
         let secret = Secret::generate();
@@ -221,7 +220,7 @@ impl Gateway {
     where
         F: Fn(&mut ApiKeyRow, Timestamp) + Send + 'static,
     {
-        require_developer(scope)?;
+        scope.require_developer()?;
         let key_id = KeyId::parse(key_id).ok_or_else(no_such_key)?;
         let scope = scope.clone();
         let now = self.clock.now();
@@ -266,14 +265,6 @@ fn told(key: &ApiKeyRow) -> Value {
         "name": key.name, "publicKey": key.public_key, "scopes": key.scopes, "active": key.disabled_at.is_none(),
         "requestsPerMinute": key.requests_per_minute, "previousSecretUntil": key.previous_secret_until,
     })
-}
-
-/// Keys are made by people: one that leaked must not make others.
-fn require_developer(scope: &Scope) -> Outcome<()> {
-    if matches!(scope.who, Who::Key { .. }) {
-        return Err(Fault::new(Code::InsufficientScope, "an API key cannot change API keys; sign in"));
-    }
-    scope.require_role(Role::Developer)
 }
 
 fn no_such_key() -> Fault {

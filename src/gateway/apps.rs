@@ -1,8 +1,14 @@
 //! Apps and their keys: made, shown, rotated, archived.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Gateway;
+use serde_json::json;
+
+use super::audit::{self, Deed};
+use super::onboarding::live_step_missing;
+use super::{Gateway, Scope, Who};
+use crate::domain::api_keys::key_prefix;
 use crate::domain::drafts::web_url_fault;
 use crate::domain::fields::text_fault;
 use crate::domain::ids::{AppId, EndpointId};
@@ -13,9 +19,10 @@ use crate::error::{Code, Fault, Outcome};
 use crate::psp::Driver;
 use crate::store::apps::AppRow;
 use crate::store::webhook_endpoints::EndpointRow;
-use crate::store::{Lane, apps, tenants, webhook_endpoints};
+use crate::store::{Conn, Lane, StoreResult, apps, webhook_endpoints};
 
-pub(super) const DEFAULT_TENANT: &str = "Operator";
+/// Apps that a tenant may have in one mode, archived ones too: every process has those in use in memory.
+const MAX_APPS: i64 = 500;
 
 /// What a new app shall be.
 #[derive(Clone, Debug)]
@@ -59,186 +66,218 @@ pub enum AppChange {
 }
 
 impl Gateway {
-    /// Makes an app of the operator's own tenant.
+    /// Makes an app of a tenant, in the mode of the scope.
     ///
     /// # Errors
-    /// 400 naming every option that is not as it must be.
-    pub async fn create_app(&self, options: AppOptions) -> Outcome<IssuedApp> {
+    /// 400 naming every option that is not as it must be; 403 for a viewer, and in live naming the step that is missing.
+    pub async fn create_app_of(&self, scope: &Scope, options: AppOptions) -> Outcome<IssuedApp> {
+        scope.require_developer()?;
         check_options(&options)?;
+        if options.mode != scope.mode {
+            return Err(Fault::invalid("mode", &format!("must be {}, in which you work", scope.mode)));
+        }
         let now = self.clock.now();
         let app_id = AppId::generate(now);
         let endpoint_id = EndpointId::generate(now);
         let secret = Secret::generate();
         let webhook_secret = Secret::generate();
         let list = |words: &[String]| (!words.is_empty()).then(|| words.join(","));
-        let public_key = format!("pk_{}_{}", options.mode, random_hex(12));
-        let secret_sealed = self.seal_app_secret(&app_id, &secret);
-        let webhook_secret_sealed = self.seal_endpoint_secret(&endpoint_id, &webhook_secret);
-        let (app, endpoint) = self
-            .write(Lane::Any, move |conn| {
-                let tenant_id = tenants::operator(conn, DEFAULT_TENANT, now)?;
-                let app = AppRow {
-                    app_id: app_id.clone(),
-                    tenant_id,
-                    name: options.name.clone(),
-                    mode: options.mode,
-                    public_key: public_key.clone(),
-                    secret_sealed: secret_sealed.clone(),
-                    previous_secret_sealed: None,
-                    previous_secret_until: None,
-                    allowed_providers: list(&options.allowed_providers),
-                    allowed_methods: list(&options.allowed_methods),
-                    require_signed_query: options.require_signed_query,
-                    archived_at: None,
-                    created_at: now,
-                };
-                apps::insert(conn, &app)?;
-                let endpoint = options
-                    .webhook_url
-                    .as_ref()
-                    .map(|url| endpoint_row(&endpoint_id, &app, url, &webhook_secret_sealed, now));
-                if let Some(endpoint) = &endpoint {
-                    webhook_endpoints::insert(conn, endpoint)?;
-                }
-                Ok((app, endpoint))
-            })
-            .await?;
+        let app = AppRow {
+            secret_sealed: self.sealer.seal(app_secret_place(&app_id), &secret),
+            tenant_id: scope.tenant_id.clone(),
+            name: options.name.clone(),
+            mode: options.mode,
+            public_key: format!("{}{}", key_prefix(options.mode), random_hex(12)),
+            previous_secret_sealed: None,
+            previous_secret_until: None,
+            allowed_providers: list(&options.allowed_providers),
+            allowed_methods: list(&options.allowed_methods),
+            require_signed_query: options.require_signed_query,
+            archived_at: None,
+            created_at: now,
+            app_id,
+        };
+        let sealed = self.sealer.seal(endpoint_secret_place(&endpoint_id), &webhook_secret);
+        let endpoint = options.webhook_url.as_ref().map(|url| endpoint_row(&endpoint_id, &app, url, &sealed, now));
+        let (new_app, new_endpoint, scope) = (app.clone(), endpoint.clone(), scope.clone());
+        self.write(Lane::Any, move |conn| insert(conn, &scope, &new_app, new_endpoint.as_ref(), now)).await??;
+        self.follow_own_change().await;
         Ok(IssuedApp { app, endpoint, secret, webhook_secret })
     }
 
-    /// Every app with its endpoints, oldest first.
+    /// A tenant's apps in one mode with their endpoints, oldest first, archived ones too.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn list_apps(&self) -> Outcome<Vec<(AppRow, Vec<EndpointRow>)>> {
-        self.read(|conn| {
-            let mut endpoints = webhook_endpoints::all(conn)?;
-            let rows = apps::all(conn)?;
-            Ok(rows
-                .into_iter()
-                .map(|app| {
-                    let (own, others) =
-                        endpoints.drain(..).partition(|endpoint| endpoint.app_id.as_ref() == Some(&app.app_id));
-                    endpoints = others;
-                    (app, own)
-                })
-                .collect())
+    pub async fn list_apps_of(&self, scope: &Scope) -> Outcome<Vec<(AppRow, Vec<EndpointRow>)>> {
+        let (tenant_id, mode) = (scope.tenant_id.clone(), scope.mode);
+        self.read(move |conn| {
+            let rows = apps::of_tenant(conn, &tenant_id, mode)?;
+            let app_ids: Vec<AppId> = rows.iter().map(|app| app.app_id.clone()).collect();
+            Ok(with_endpoints(rows, webhook_endpoints::of_apps(conn, &app_ids)?))
         })
         .await
     }
 
-    /// One app by its id or public key.
+    /// One of these apps, by its id or public key.
     ///
     /// # Errors
     /// 404.
-    pub async fn find_app(&self, id_or_key: &str) -> Outcome<(AppRow, Vec<EndpointRow>)> {
-        let wanted = id_or_key.to_owned();
+    pub async fn find_app_of(&self, scope: &Scope, id_or_key: &str) -> Outcome<(AppRow, Vec<EndpointRow>)> {
+        let (tenant_id, mode, wanted) = (scope.tenant_id.clone(), scope.mode, id_or_key.to_owned());
         self.read(move |conn| {
-            let Some(app) = apps::find(conn, &wanted)? else { return Ok(None) };
+            let Some(app) = apps::find_of(conn, &tenant_id, mode, &wanted)? else { return Ok(None) };
             let endpoints = webhook_endpoints::of_app(conn, &app.app_id)?;
             Ok(Some((app, endpoints)))
         })
         .await?
-        .ok_or_else(|| Fault::new(Code::NotFound, format!("there is no app {id_or_key}")))
+        .ok_or_else(|| no_such_app(id_or_key))
     }
 
-    /// Changes an app.
+    /// Changes one of these apps.
     ///
     /// # Errors
-    /// 404, and 400 for a URL that cannot be used. A webhook that is set on an app without one gets a secret, which is
-    /// answered.
-    pub async fn change_app(&self, id_or_key: &str, change: AppChange) -> Outcome<Option<Secret>> {
-        let (app, endpoints) = self.find_app(id_or_key).await?;
-        let now = self.clock.now();
-        let app_id = app.app_id.clone();
-        match change {
-            AppChange::Archive => {
-                self.write(Lane::Any, move |conn| apps::archive(conn, &app_id, now)).await?;
-                Ok(None)
-            }
-            AppChange::FinishRotation => {
-                self.write(Lane::Any, move |conn| {
-                    apps::finish_rotation(conn, &app_id)?;
-                    webhook_endpoints::finish_rotation(conn, &app_id)
-                })
-                .await?;
-                Ok(None)
-            }
-            AppChange::SetWebhook(url) => {
-                if let Some(reason) = web_url_fault(&url, app.mode) {
-                    return Err(Fault::invalid("webhook_url", reason));
-                }
-                if let Some(endpoint) = endpoints.into_iter().next() {
-                    self.write(Lane::Any, move |conn| webhook_endpoints::set_url(conn, &endpoint.endpoint_id, &url))
-                        .await?;
-                    return Ok(None);
-                }
-                let endpoint_id = EndpointId::generate(now);
-                let secret = Secret::generate();
-                let sealed = self.seal_endpoint_secret(&endpoint_id, &secret);
-                self.write(Lane::Any, move |conn| {
-                    webhook_endpoints::insert(conn, &endpoint_row(&endpoint_id, &app, &url, &sealed, now))
-                })
-                .await?;
-                Ok(Some(secret))
-            }
+    /// 404, 403 for a viewer, and 400 for a URL that cannot be used. A webhook that is set on an app without one gets a
+    /// secret, which is answered.
+    pub async fn change_app_of(&self, scope: &Scope, id_or_key: &str, change: AppChange) -> Outcome<Option<Secret>> {
+        scope.require_developer()?;
+        if let AppChange::SetWebhook(url) = &change
+            && let Some(reason) = web_url_fault(url, scope.mode)
+        {
+            return Err(Fault::invalid("webhook_url", reason));
         }
+        let now = self.clock.now();
+        let endpoint_id = EndpointId::generate(now);
+        let secret = Secret::generate();
+        let sealed = self.sealer.seal(endpoint_secret_place(&endpoint_id), &secret);
+        let (scope, wanted) = (scope.clone(), id_or_key.to_owned());
+        let is_secret_new = self
+            .write(Lane::Any, move |conn| {
+                let Some(app) = apps::lock_of(conn, &scope.tenant_id, scope.mode, &wanted)? else { return Ok(None) };
+                let former = webhook_endpoints::of_app(conn, &app.app_id)?.into_iter().next();
+                let mut is_secret_new = false;
+                let (action, before, after) = match &change {
+                    AppChange::Archive => {
+                        apps::archive(conn, &app.app_id, now)?;
+                        ("app.archived", None, None)
+                    }
+                    AppChange::FinishRotation => {
+                        apps::finish_rotation(conn, &app.app_id)?;
+                        webhook_endpoints::finish_rotation(conn, &app.app_id)?;
+                        ("app.rotation_finished", None, None)
+                    }
+                    AppChange::SetWebhook(url) => {
+                        match &former {
+                            Some(endpoint) => webhook_endpoints::set_url(conn, &endpoint.endpoint_id, url)?,
+                            None => {
+                                let endpoint = endpoint_row(&endpoint_id, &app, url, &sealed, now);
+                                webhook_endpoints::insert(conn, &endpoint)?;
+                                is_secret_new = true;
+                            }
+                        }
+                        let before = former.as_ref().map(|endpoint| json!({ "webhookUrl": endpoint.url }));
+                        ("app.webhook_set", before, Some(json!({ "webhookUrl": url })))
+                    }
+                };
+                audit::record(conn, &scope, Deed { action, subject: Some(app.app_id.as_str()), before, after }, now)?;
+                Ok(Some(is_secret_new))
+            })
+            .await?
+            .ok_or_else(|| no_such_app(id_or_key))?;
+        self.follow_own_change().await;
+        Ok(is_secret_new.then_some(secret))
     }
 
-    /// Gives an app new secrets. The old ones work until `overlap` is over, or end at once when it is zero.
+    /// Gives one of these apps new secrets. The old ones work until `overlap` is over, or end at once when it is zero.
     ///
     /// # Errors
-    /// 404.
-    pub async fn rotate_app(&self, id_or_key: &str, overlap: Duration) -> Outcome<IssuedApp> {
-        let (app, endpoints) = self.find_app(id_or_key).await?;
-        let until = self.clock.now().plus(overlap);
+    /// 404; 403 for a viewer.
+    pub async fn rotate_app_of(&self, scope: &Scope, id_or_key: &str, overlap: Duration) -> Outcome<IssuedApp> {
+        scope.require_developer()?;
+        let now = self.clock.now();
+        let until = now.plus(overlap);
         let secret = Secret::generate();
         let webhook_secret = Secret::generate();
-        let secret_sealed = self.seal_app_secret(&app.app_id, &secret);
-        let endpoint = endpoints.into_iter().next();
-        let webhook_secret_sealed =
-            endpoint.as_ref().map(|endpoint| self.seal_endpoint_secret(&endpoint.endpoint_id, &webhook_secret));
-        let (old_app, old_endpoint) = (app.clone(), endpoint.clone());
-        self.write(Lane::Any, move |conn| {
-            let keep = |sealed: &str| (!overlap.is_zero()).then(|| (sealed.to_owned(), until));
-            let previous = keep(&old_app.secret_sealed);
-            apps::rotate(conn, &old_app.app_id, &secret_sealed, borrow(&previous))?;
-            if let (Some(endpoint), Some(sealed)) = (&old_endpoint, &webhook_secret_sealed) {
-                let previous = keep(&endpoint.secret_sealed);
-                webhook_endpoints::rotate(conn, &endpoint.endpoint_id, sealed, borrow(&previous))?;
-            }
-            Ok(())
-        })
-        .await?;
+        let sealer = self.sealer.clone();
+        let (scope, wanted) = (scope.clone(), id_or_key.to_owned());
+        let (new_secret, new_webhook_secret) = (secret.clone(), webhook_secret.clone());
+        let rotated = self
+            .write(Lane::Any, move |conn| {
+                let Some(app) = apps::lock_of(conn, &scope.tenant_id, scope.mode, &wanted)? else { return Ok(None) };
+                let endpoint = webhook_endpoints::of_app(conn, &app.app_id)?.into_iter().next();
+                let keep = |sealed: &str| (!overlap.is_zero()).then(|| (sealed.to_owned(), until));
+                let sealed = sealer.seal(app_secret_place(&app.app_id), &new_secret);
+                apps::rotate(conn, &app.app_id, &sealed, borrow(&keep(&app.secret_sealed)))?;
+                if let Some(endpoint) = &endpoint {
+                    let sealed = sealer.seal(endpoint_secret_place(&endpoint.endpoint_id), &new_webhook_secret);
+                    let previous = keep(&endpoint.secret_sealed);
+                    webhook_endpoints::rotate(conn, &endpoint.endpoint_id, &sealed, borrow(&previous))?;
+                }
+                let after = Some(json!({ "overlapSeconds": overlap.as_secs() }));
+                let subject = Some(app.app_id.as_str());
+                audit::record(conn, &scope, Deed { action: "app.rotated", subject, before: None, after }, now)?;
+                Ok(Some((app, endpoint)))
+            })
+            .await?;
+        let (app, endpoint) = rotated.ok_or_else(|| no_such_app(id_or_key))?;
+        self.follow_own_change().await;
         Ok(IssuedApp { app, endpoint, secret, webhook_secret })
     }
+}
 
-    /// An app's public key with its secrets, for the operator who signs or verifies in its place.
-    ///
-    /// # Errors
-    /// 404; 500 when the sealing key does not fit.
-    pub async fn credentials(&self, id_or_key: &str) -> Outcome<(String, Secret, Option<Secret>)> {
-        let (app, endpoints) = self.find_app(id_or_key).await?;
-        let cannot_open = |_| Fault::new(Code::InternalError, "the app's secret does not open with this secrets.key");
-        let place = Place { table: "apps", row: app.app_id.as_str(), column: "secret" };
-        let secret = self.sealer.open(place, &app.secret_sealed).map_err(cannot_open)?;
-        let webhook_secret = match endpoints.first() {
-            Some(endpoint) => {
-                let place = endpoint_secret_place(&endpoint.endpoint_id);
-                Some(self.sealer.open(place, &endpoint.secret_sealed).map_err(cannot_open)?)
-            }
-            None => None,
-        };
-        Ok((app.public_key, secret, webhook_secret))
+fn insert(
+    conn: &mut Conn,
+    scope: &Scope,
+    app: &AppRow,
+    endpoint: Option<&EndpointRow>,
+    now: Timestamp,
+) -> StoreResult<Outcome<()>> {
+    if app.mode == Mode::Live
+        && let Some(step) = live_step_missing(conn, &app.tenant_id)?
+    {
+        return Ok(Err(step));
     }
+    let is_bounded = !matches!(scope.who, Who::Operator);
+    if is_bounded && apps::count(conn, &app.tenant_id, app.mode)? >= MAX_APPS {
+        let reason = format!("would be more than {MAX_APPS} apps in mode {}", app.mode);
+        return Ok(Err(Fault::invalid("app", &reason)));
+    }
+    apps::insert(conn, app)?;
+    if let Some(endpoint) = endpoint {
+        webhook_endpoints::insert(conn, endpoint)?;
+    }
+    let after = json!({
+        "name": app.name, "publicKey": app.public_key, "webhookUrl": endpoint.map(|endpoint| &endpoint.url),
+        "allowedProviders": app.allowed_providers, "allowedMethods": app.allowed_methods,
+        "requireSignedQuery": app.require_signed_query,
+    });
+    let deed = Deed { action: "app.created", subject: Some(app.app_id.as_str()), before: None, after: Some(after) };
+    audit::record(conn, scope, deed, now)?;
+    Ok(Ok(()))
+}
 
-    fn seal_app_secret(&self, app_id: &AppId, secret: &Secret) -> String {
-        self.sealer.seal(Place { table: "apps", row: app_id.as_str(), column: "secret" }, secret)
+/// Every app with its own of these endpoints, in their order.
+pub(super) fn with_endpoints(rows: Vec<AppRow>, endpoints: Vec<EndpointRow>) -> Vec<(AppRow, Vec<EndpointRow>)> {
+    let mut by_app: HashMap<AppId, Vec<EndpointRow>> = HashMap::new();
+    for endpoint in endpoints {
+        if let Some(app_id) = endpoint.app_id.clone() {
+            by_app.entry(app_id).or_default().push(endpoint);
+        }
     }
+    rows.into_iter()
+        .map(|app| {
+            let own = by_app.remove(&app.app_id).unwrap_or_default();
+            (app, own)
+        })
+        .collect()
+}
 
-    fn seal_endpoint_secret(&self, endpoint_id: &EndpointId, secret: &Secret) -> String {
-        self.sealer.seal(endpoint_secret_place(endpoint_id), secret)
-    }
+pub(super) fn no_such_app(id_or_key: &str) -> Fault {
+    Fault::new(Code::NotFound, format!("there is no app {id_or_key}"))
+}
+
+pub(super) fn app_secret_place(app_id: &AppId) -> Place<'_> {
+    Place { table: "apps", row: app_id.as_str(), column: "secret" }
 }
 
 /// Where an endpoint's secrets are sealed for; the previous one keeps its place when it moves to its own column.

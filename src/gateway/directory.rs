@@ -5,7 +5,7 @@
 //! key costs what turning away an unknown one costs.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::machines::ApiKey;
@@ -18,7 +18,8 @@ use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::api_keys::ApiKeyRow;
 use crate::store::apps::AppRow;
-use crate::store::{StoreResult, api_keys, apps, install, provider_accounts};
+use crate::store::tenants::Standing;
+use crate::store::{StoreResult, api_keys, apps, install, provider_accounts, tenants};
 
 /// The least time between two looks at the database that rejected requests can cause.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(20);
@@ -42,6 +43,12 @@ pub struct App {
     pub allowed_methods: Vec<(String, String)>,
     /// Whether a request with a query string must sign it.
     pub require_signed_query: bool,
+    /// Whether its tenant is suspended.
+    pub(super) is_suspended: bool,
+    /// Whether it is live and not the operator's own.
+    pub(super) needs_approval: bool,
+    /// Set once its tenant was found to be approved for live.
+    pub(super) approved: OnceLock<()>,
     secret: Secret,
     previous_secret: Option<(Secret, Timestamp)>,
 }
@@ -172,7 +179,8 @@ impl Gateway {
         }
         let wanted = app_id.clone();
         let Some(row) = self.read(move |conn| apps::find(conn, wanted.as_str())).await? else { return Ok(None) };
-        let app = open_app(row, &self.sealer).map_err(|_| Fault::new(Code::InternalError, "internal error"))?;
+        // It is archived: it can start nothing, and so has no standing.
+        let app = open_app(row, None, &self.sealer).map_err(|_| Fault::new(Code::InternalError, "internal error"))?;
         Ok(Some(Arc::new(app)).filter(|app| is_theirs(app)))
     }
 
@@ -189,7 +197,11 @@ impl Gateway {
                 if version == known {
                     return Ok(None);
                 }
-                let rows = Rows { apps: apps::all(conn)?, api_keys: api_keys::usable(conn)? };
+                let rows = Rows {
+                    apps: apps::in_use(conn)?,
+                    api_keys: api_keys::usable(conn)?,
+                    standings: tenants::standings(conn)?,
+                };
                 Ok(Some((version, rows, provider_accounts::all(conn)?)))
             })
             .await?;
@@ -230,6 +242,8 @@ impl Gateway {
 struct Rows {
     apps: Vec<AppRow>,
     api_keys: Vec<ApiKeyRow>,
+    /// Tenants that are suspended or the operator's own.
+    standings: Vec<Standing>,
 }
 
 fn build(version: i64, rows: Rows, former: &Apps, sealer: &Sealer) -> Apps {
@@ -240,11 +254,16 @@ fn build(version: i64, rows: Rows, former: &Apps, sealer: &Sealer) -> Apps {
         let key = ApiKey::new(row, known);
         apps.api_keys.insert(public_key, Arc::new(key));
     }
-    for row in rows.apps.into_iter().filter(|row| row.archived_at.is_none()) {
+    let standings: HashMap<TenantId, Standing> =
+        rows.standings.into_iter().map(|standing| (standing.tenant_id.clone(), standing)).collect();
+    for row in rows.apps {
         let app_id = row.app_id.clone();
-        match open_app(row, sealer) {
+        let standing = standings.get(&row.tenant_id);
+        match open_app(row, standing, sealer) {
             Ok(app) => {
-                apps.by_key.insert(app.public_key.clone(), Arc::new(app));
+                let app = Arc::new(app);
+                apps.by_key.insert(app.public_key.clone(), Arc::clone(&app));
+                apps.by_id.insert(app_id, app);
             }
             Err(error) => tracing::error!(%app_id, %error, "an app's secret does not open; its key will not work"),
         }
@@ -252,7 +271,11 @@ fn build(version: i64, rows: Rows, former: &Apps, sealer: &Sealer) -> Apps {
     apps
 }
 
-fn open_app(row: AppRow, sealer: &Sealer) -> Result<App, crate::domain::secrets::CannotOpen> {
+fn open_app(
+    row: AppRow,
+    standing: Option<&Standing>,
+    sealer: &Sealer,
+) -> Result<App, crate::domain::secrets::CannotOpen> {
     let open = |sealed: &str| sealer.open(Place { table: "apps", row: row.app_id.as_str(), column: "secret" }, sealed);
     let secret = open(&row.secret_sealed)?;
     let previous_secret = match (&row.previous_secret_sealed, row.previous_secret_until) {
@@ -275,6 +298,9 @@ fn open_app(row: AppRow, sealer: &Sealer) -> Result<App, crate::domain::secrets:
         mode: row.mode,
         public_key: row.public_key,
         require_signed_query: row.require_signed_query,
+        is_suspended: standing.is_some_and(|standing| standing.is_suspended),
+        needs_approval: row.mode == Mode::Live && !standing.is_some_and(|standing| standing.is_operator),
+        approved: OnceLock::new(),
         secret,
         previous_secret,
     })

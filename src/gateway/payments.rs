@@ -63,8 +63,9 @@ impl Gateway {
     /// payment is written before it, answered 202 for as long as its outcome is unknown, and finished after it.
     ///
     /// # Errors
-    /// The 400s, 409s and 422s of the documentation; 502 and 503 of the provider; 503 when the database cannot take it.
+    /// The 400s, 409s and 422s of the documentation; 403 where the tenant may take no payments; 502 and 503 of the provider; 503 when the database cannot take it.
     pub async fn create_payment(self: &Arc<Self>, app: &Arc<App>, once: Once, body: &[u8]) -> Outcome<Answer> {
+        self.check_takes_payments(app, &once).await?;
         let draft = PaymentDraft::parse(body, app.mode).map_err(Fault::from);
         let (draft, route) = match draft.and_then(|draft| Ok((self.route(app, &draft)?, draft))) {
             Ok((route, draft)) => (draft, route),

@@ -98,6 +98,17 @@ impl Scope {
         }
     }
 
+    /// Refuses viewers, and machines: a key that leaked must not make others, nor change where money and events go.
+    ///
+    /// # Errors
+    /// 403 naming who may.
+    pub fn require_developer(&self) -> Outcome<()> {
+        if matches!(self.who, Who::Key { .. }) {
+            return Err(Fault::new(Code::InsufficientScope, "an API key cannot change this; sign in"));
+        }
+        self.require_role(Role::Developer)
+    }
+
     /// Refuses a key without `scope`, and a viewer where `scope` writes.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::install::bump_directory_version;
 use super::schema::apps;
+use super::sql::for_update;
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, TenantId};
 use crate::domain::mode::Mode;
@@ -37,6 +38,35 @@ pub fn insert(conn: &mut Conn, app: &AppRow) -> StoreResult<()> {
 /// Every app, oldest first, archived ones too.
 pub fn all(conn: &mut Conn) -> StoreResult<Vec<AppRow>> {
     Ok(apps::table.order(apps::app_id).load(conn)?)
+}
+
+/// Every app that is in use.
+pub fn in_use(conn: &mut Conn) -> StoreResult<Vec<AppRow>> {
+    Ok(apps::table.filter(apps::archived_at.is_null()).load(conn)?)
+}
+
+/// A tenant's apps of one mode, oldest first, archived ones too.
+pub fn of_tenant(conn: &mut Conn, tenant_id: &TenantId, mode: Mode) -> StoreResult<Vec<AppRow>> {
+    let own = apps::table.filter(apps::tenant_id.eq(tenant_id)).filter(apps::mode.eq(mode));
+    Ok(own.order(apps::app_id).load(conn)?)
+}
+
+/// How many apps of one mode a tenant has, archived ones too.
+pub fn count(conn: &mut Conn, tenant_id: &TenantId, mode: Mode) -> StoreResult<i64> {
+    let own = apps::table.filter(apps::tenant_id.eq(tenant_id)).filter(apps::mode.eq(mode));
+    Ok(own.count().get_result(conn)?)
+}
+
+/// A tenant's app of one mode, by its id or public key.
+pub fn find_of(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, id_or_key: &str) -> StoreResult<Option<AppRow>> {
+    let app = find(conn, id_or_key)?;
+    Ok(app.filter(|app| app.tenant_id == *tenant_id && app.mode == mode))
+}
+
+/// As [`find_of`], and nobody else changes it until the transaction ends.
+pub fn lock_of(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, id_or_key: &str) -> StoreResult<Option<AppRow>> {
+    let Some(app) = find_of(conn, tenant_id, mode, id_or_key)? else { return Ok(None) };
+    Ok(for_update(apps::table.find(app.app_id)).get_result(conn).optional()?)
 }
 
 /// The app with this id or public key.

@@ -41,6 +41,23 @@ pub fn archive(conn: &mut Conn, account_id: &AccountId, now: Timestamp) -> Store
     Ok(diesel::update(in_use).set(provider_accounts::archived_at.eq(now)).execute(conn)? > 0)
 }
 
+/// The account with this id.
+pub fn find(conn: &mut Conn, account_id: &AccountId) -> StoreResult<Option<ProviderAccount>> {
+    Ok(provider_accounts::table.find(account_id).get_result(conn).optional()?)
+}
+
+/// A tenant's accounts of one mode, oldest first, archived ones too.
+pub fn of_tenant(conn: &mut Conn, tenant_id: &TenantId, mode: Mode) -> StoreResult<Vec<ProviderAccount>> {
+    let own = provider_accounts::table.filter(provider_accounts::tenant_id.eq(tenant_id));
+    Ok(own.filter(provider_accounts::mode.eq(mode)).order(provider_accounts::account_id).load(conn)?)
+}
+
+/// How many accounts of one mode a tenant has, archived ones too.
+pub fn count(conn: &mut Conn, tenant_id: &TenantId, mode: Mode) -> StoreResult<i64> {
+    let own = provider_accounts::table.filter(provider_accounts::tenant_id.eq(tenant_id));
+    Ok(own.filter(provider_accounts::mode.eq(mode)).count().get_result(conn)?)
+}
+
 /// Every account, archived ones too: payments that began with one end with it.
 pub fn all(conn: &mut Conn) -> StoreResult<Vec<ProviderAccount>> {
     Ok(provider_accounts::table.order(provider_accounts::account_id).load(conn)?)

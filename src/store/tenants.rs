@@ -52,6 +52,30 @@ pub fn find(conn: &mut Conn, tenant_id: &TenantId) -> StoreResult<Option<TenantR
     Ok(tenants::table.find(tenant_id).get_result(conn).optional()?)
 }
 
+/// A tenant that is not like the others: the operator's own, or suspended.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// Which.
+    pub tenant_id: TenantId,
+    /// Whether it is the operator's own.
+    pub is_operator: bool,
+    /// Whether it takes no new payments.
+    pub is_suspended: bool,
+}
+
+/// The tenants that are not like the others.
+pub fn standings(conn: &mut Conn) -> StoreResult<Vec<Standing>> {
+    let apart = tenants::table.filter(tenants::is_operator.eq(true).or(tenants::suspended_at.is_not_null()));
+    let rows: Vec<(TenantId, bool, Option<Timestamp>)> =
+        apart.select((tenants::tenant_id, tenants::is_operator, tenants::suspended_at)).load(conn)?;
+    let standing = |(tenant_id, is_operator, suspended_at): (_, _, Option<Timestamp>)| Standing {
+        tenant_id,
+        is_operator,
+        is_suspended: suspended_at.is_some(),
+    };
+    Ok(rows.into_iter().map(standing).collect())
+}
+
 /// Every tenant, oldest first.
 pub fn all(conn: &mut Conn) -> StoreResult<Vec<TenantRow>> {
     Ok(tenants::table.order(tenants::tenant_id).load(conn)?)

@@ -63,6 +63,14 @@ pub fn of_app(conn: &mut Conn, app_id: &AppId) -> StoreResult<Vec<EndpointRow>> 
         .load(conn)?)
 }
 
+/// The endpoints of these apps, oldest first.
+pub fn of_apps(conn: &mut Conn, app_ids: &[AppId]) -> StoreResult<Vec<EndpointRow>> {
+    Ok(webhook_endpoints::table
+        .filter(webhook_endpoints::app_id.eq_any(app_ids))
+        .order(webhook_endpoints::endpoint_id)
+        .load(conn)?)
+}
+
 /// The endpoints of every app.
 pub fn all(conn: &mut Conn) -> StoreResult<Vec<EndpointRow>> {
     Ok(webhook_endpoints::table.order(webhook_endpoints::endpoint_id).load(conn)?)

@@ -38,4 +38,5 @@ mod readme;
 mod signed_requests;
 mod store;
 mod subscriptions;
+mod tenant_apps;
 mod webhook_endpoints;

@@ -1,0 +1,40 @@
+//! Whether an app may take new payments: not for a tenant that is suspended, and in live not before the operator has let
+//! it. What was begun goes on: reading, refunds, webhooks and the buyer's page ask nothing here.
+
+use super::{App, Gateway, Once};
+use crate::error::{Code, Fault, Outcome};
+use crate::store::Lane;
+use crate::store::requests::{self, Claimed};
+
+impl Gateway {
+    /// Refuses a new payment of an app whose tenant may take none. A request that was answered before is not new.
+    ///
+    /// # Errors
+    /// 403 saying why, and for live naming the step that is missing.
+    pub(super) async fn check_takes_payments(&self, app: &App, once: &Once) -> Outcome<()> {
+        let Err(refusal) = self.may_take_payments(app).await else { return Ok(()) };
+        let claim = once.claim.clone();
+        let now = self.clock.now();
+        match self.write(Lane::Any, move |conn| requests::look_up(conn, &claim, now)).await? {
+            Claimed::New => Err(refusal),
+            // Its first call never left: to go on would be a new payment at the provider.
+            Claimed::Seen(first) if first.status_code == Some(requests::FREED) => Err(refusal),
+            Claimed::Seen(_) | Claimed::OtherBody | Claimed::SignatureReused => Ok(()),
+        }
+    }
+
+    async fn may_take_payments(&self, app: &App) -> Outcome<()> {
+        if app.is_suspended {
+            let detail = "the tenant is suspended and takes no new payments; ask the operator of this gateway";
+            return Err(Fault::new(Code::TenantSuspended, detail));
+        }
+        if !app.needs_approval || app.approved.get().is_some() {
+            return Ok(());
+        }
+        match self.missing_live_step(&app.tenant_id).await? {
+            Some(step) => Err(step),
+            // Remembered until the directory is loaded anew, which every change of a tenant's standing asks for.
+            None => Ok(*app.approved.get_or_init(|| ())),
+        }
+    }
+}
