@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use switchyard::domain::mode::Mode;
 use switchyard::domain::signing::event_signature;
 
 use crate::person::Person;
 use crate::support::{Delivered, Receiver, Reply, TestGateway};
+use crate::tenant_apps::product_of;
 
 /// The newest of `count` deliveries.
 fn last(receiver: &Receiver, count: usize) -> Delivered {
@@ -63,10 +63,8 @@ async fn an_endpoint_of_the_tenant_gets_the_events_of_its_apps_that_it_wants() {
     let gateway = TestGateway::spawn_stepped().await;
     let (all, failures, other_mode, elsewhere) =
         (Receiver::start().await, Receiver::start().await, Receiver::start().await, Receiver::start().await);
-    let product = gateway.product(Mode::Test).await;
     let ann = Person::registered(&gateway, "ann@example.com").await;
-    let of_ann = "SELECT tenant_id FROM members JOIN users USING (user_id) WHERE email = 'ann@example.com'";
-    gateway.database.execute(&format!("UPDATE apps SET tenant_id = ({of_ann})")).unwrap();
+    let product = product_of(&gateway, &ann).await;
     endpoint(&ann, json!({ "url": &all.url })).await;
     endpoint(&ann, json!({ "url": &failures.url, "events": ["payment.failed"] })).await;
     endpoint(&ann.in_mode("sandbox").await, json!({ "url": &other_mode.url })).await;
