@@ -71,6 +71,31 @@ pub fn format_amount(minor: i64, currency: Currency) -> String {
     format!("{sign}{symbol}{gap}{grouped}{point}{fraction}")
 }
 
+/// An amount as machines read it, without symbol and separators: `50000`, `29.00`.
+#[must_use]
+pub fn plain_amount(minor: i64, currency: Currency) -> String {
+    let sign = if minor < 0 { "-" } else { "" };
+    let decimals = currency.decimals() as usize;
+    let digits = format!("{:0>width$}", minor.unsigned_abs(), width = decimals + 1);
+    let (major, fraction) = digits.split_at(digits.len() - decimals);
+    let point = if decimals > 0 { "." } else { "" };
+    format!("{sign}{major}{point}{fraction}")
+}
+
+/// The minor units that a person means by `50,000` or `29.00`; `None` for what is no amount in this currency.
+#[must_use]
+pub fn parse_amount(text: &str, currency: Currency) -> Option<i64> {
+    let text: String = text.chars().filter(|character| !matches!(character, ',' | ' ' | '_')).collect();
+    let (major, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let decimals = currency.decimals() as usize;
+    let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    if major.is_empty() || !is_number(major) || !is_number(fraction) || fraction.len() > decimals {
+        return None;
+    }
+    let minor: i64 = format!("{major}{fraction:0<decimals$}").parse().ok()?;
+    (minor <= MAX_AMOUNT_MINOR).then_some(minor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +114,28 @@ mod tests {
         ] {
             assert_eq!(format_amount(minor, Currency::parse(code).unwrap()), text);
         }
+    }
+
+    #[test]
+    fn an_amount_that_a_person_types_is_read_in_its_currency() {
+        let read = |text, code| parse_amount(text, Currency::parse(code).unwrap());
+        for (text, code, minor) in [
+            ("50,000", "IDR", 50_000),
+            ("29", "USD", 2_900),
+            ("29.5", "USD", 2_950),
+            ("1 234.567", "KWD", 1_234_567),
+            ("0", "JPY", 0),
+        ] {
+            assert_eq!(read(text, code), Some(minor), "{text}");
+        }
+        for (text, code) in
+            [("", "USD"), ("-1", "USD"), ("1.234", "USD"), ("1.5", "IDR"), ("1e3", "USD"), (".5", "USD")]
+        {
+            assert_eq!(read(text, code), None, "{text}");
+        }
+        assert_eq!(read("99999999999999999999", "IDR"), None);
+        assert_eq!(plain_amount(2_905, Currency::parse("USD").unwrap()), "29.05");
+        assert_eq!(plain_amount(50_000, Currency::parse("IDR").unwrap()), "50000");
     }
 
     #[test]

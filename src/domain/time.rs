@@ -93,6 +93,19 @@ impl Timestamp {
         Some((zoned.datetime(), zoned.strftime("%Z").to_string()))
     }
 
+    /// The beginning of the day, UTC, that a text such as `2026-12-31` names.
+    #[must_use]
+    pub fn parse_day(text: &str) -> Option<Self> {
+        let date: jiff::civil::Date = text.parse().ok()?;
+        date.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|moment| Self(moment.timestamp().as_microsecond()))
+    }
+
+    /// The beginning of a day, UTC, in days since the epoch; saturates.
+    #[must_use]
+    pub const fn of_day(day: i64) -> Self {
+        Self(day.saturating_mul(86_400_000_000))
+    }
+
     /// The moment that an RFC 3339 text names.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {

@@ -1,6 +1,8 @@
 //! What a person sees of all the apps of a tenant in one mode: lists, a payment with its story, an event with its
 //! deliveries. What he may do with them is in `by_hand`; the API's own reads are beside each noun.
 
+use std::time::Duration;
+
 use super::payments::payment_not_found;
 use super::refunds::left_to_refund;
 use super::timeline::Story;
@@ -11,6 +13,7 @@ use crate::domain::payments::PaymentStatus;
 use crate::domain::subscriptions::SubscriptionStatus;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
+use crate::psp::DRIVERS;
 use crate::store::across::{self, AppName};
 use crate::store::customers::{self, CustomerRow};
 use crate::store::deliveries::{self, Delivery};
@@ -19,6 +22,9 @@ use crate::store::payments::{self, Attempt, Filter, Payment};
 use crate::store::refunds::{self, Refund};
 use crate::store::subscriptions::Subscription;
 use crate::store::{Conn, Page, StoreResult, payment_days, webhook_endpoints};
+
+/// How far back events whose deliveries were given up are listed.
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(30 * 86_400);
 
 /// A page of a list, and the apps that its rows name.
 #[derive(Debug)]
@@ -115,6 +121,15 @@ fn chosen(apps: &[AppName], app_id: Option<&str>) -> Vec<AppId> {
 }
 
 impl Gateway {
+    /// Every method that some provider takes, in the order of the alphabet.
+    #[must_use]
+    pub fn methods() -> Vec<&'static str> {
+        let mut methods: Vec<_> = DRIVERS.iter().flat_map(|driver| driver.methods).copied().collect();
+        methods.sort_unstable();
+        methods.dedup();
+        methods
+    }
+
     /// The tenant's apps in the mode, oldest first, archived ones too.
     ///
     /// # Errors
@@ -307,19 +322,18 @@ impl Gateway {
         self.read(move |conn| deliveries::of_events(conn, &ids)).await
     }
 
-    /// The deliveries that were given up last since a moment, newest first, with their events' types.
+    /// The events whose deliveries were given up last, within thirty days, newest first.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn dead_deliveries(
-        &self,
-        scope: &Scope,
-        app_id: Option<String>,
-        since: Timestamp,
-        limit: usize,
-    ) -> Outcome<Listed<Delivery>> {
+    pub async fn events_given_up(&self, scope: &Scope, app_id: Option<String>, limit: usize) -> Outcome<Listed<Event>> {
+        let since = self.clock.now().minus(GIVEN_UP_WITHIN);
         self.listed(scope, app_id, move |conn, app_ids| {
-            Ok(Page { items: across::dead_deliveries(conn, app_ids, since, limit)?, next: None })
+            let dead = across::dead_deliveries(conn, app_ids, since, limit)?;
+            let ids: Vec<EventId> = dead.into_iter().map(|delivery| delivery.event_id).collect();
+            let mut items = events::with_ids(conn, &ids)?;
+            items.sort_by(|one, other| other.event_id.cmp(&one.event_id));
+            Ok(Page { items, next: None })
         })
         .await
     }

@@ -95,6 +95,11 @@ pub fn find_any(conn: &mut Conn, event_id: &EventId) -> StoreResult<Option<Event
     Ok(events::table.find(event_id).get_result(conn).optional()?)
 }
 
+/// The events with these ids, of any app.
+pub fn with_ids(conn: &mut Conn, event_ids: &[EventId]) -> StoreResult<Vec<Event>> {
+    Ok(events::table.filter(events::event_id.eq_any(event_ids)).load(conn)?)
+}
+
 /// The events of one payment, oldest first.
 pub fn of_payment(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<Event>> {
     Ok(events::table.filter(events::payment_id.eq(payment_id)).order(events::event_id).load(conn)?)

@@ -38,3 +38,12 @@ pub async fn console_script() -> HttpResponse {
         .content_type("text/javascript; charset=utf-8")
         .body(include_str!("static/console.js"))
 }
+
+/// The stylesheet of the console's pages about money.
+#[get("/static/figures.css")]
+pub async fn figures_stylesheet() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .content_type("text/css; charset=utf-8")
+        .body(include_str!("static/figures.css"))
+}

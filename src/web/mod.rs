@@ -16,23 +16,33 @@ use crate::error::{Code, Fault};
 use crate::gateway::Payment;
 
 pub mod assets;
+pub mod audit_log;
 mod bank_guides;
+mod charts;
 pub mod checkout;
 mod checkout_words;
 mod cookies;
+pub mod customers;
 pub mod docs;
 pub mod dressing;
+pub mod events;
+pub mod exports;
 mod forms;
 pub mod front;
 pub mod info;
-pub mod landing;
+mod listing;
 pub mod mock_checkout;
 mod navigation;
 pub mod outbox;
+pub mod overview;
+pub mod payments;
+pub mod quick_start;
+pub mod refunds;
 pub mod returning;
 pub mod shell;
 pub mod signing_in;
 pub mod status_stream;
+pub mod subscriptions;
 pub mod switching;
 mod times;
 
@@ -58,7 +68,25 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(assets::checkout_script)
         .service(assets::console_stylesheet)
         .service(assets::console_script)
-        .service(landing::page)
+        .service(assets::figures_stylesheet)
+        .service(overview::page)
+        .service(payments::list)
+        .service(exports::payments)
+        .service(payments::detail)
+        .service(payments::give_back)
+        .service(payments::give_up)
+        .service(refunds::list)
+        .service(subscriptions::list)
+        .service(subscriptions::cancel)
+        .service(customers::list)
+        .service(events::list)
+        .service(events::resend_since)
+        .service(events::detail)
+        .service(events::resend)
+        .service(exports::audit_as_csv)
+        .service(exports::audit_as_json)
+        .service(audit_log::page)
+        .service(quick_start::page)
         .service(switching::mode)
         .service(switching::tenant);
 }

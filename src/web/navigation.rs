@@ -15,5 +15,14 @@ const fn entry(name: &'static str, title: &'static str, path: &'static str) -> E
 }
 
 /// Every page that is reached from everywhere.
-pub(super) const ENTRIES: &[Entry] =
-    &[entry("overview", "Overview", "/console"), entry("settings", "Settings", "/console/settings")];
+pub(super) const ENTRIES: &[Entry] = &[
+    entry("overview", "Overview", "/console"),
+    entry("payments", "Payments", "/console/payments"),
+    entry("refunds", "Refunds", "/console/refunds"),
+    entry("subscriptions", "Subscriptions", "/console/subscriptions"),
+    entry("customers", "Customers", "/console/customers"),
+    entry("events", "Events", "/console/events"),
+    entry("quick-start", "Quick start", "/console/quick-start"),
+    entry("audit", "Audit log", "/console/audit"),
+    entry("settings", "Settings", "/console/settings"),
+];
