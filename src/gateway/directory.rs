@@ -5,7 +5,8 @@
 //! key costs what turning away an unknown one costs.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::machines::ApiKey;
@@ -48,7 +49,7 @@ pub struct App {
     /// Whether it is live and not the operator's own.
     pub(super) needs_approval: bool,
     /// Set once its tenant was found to be approved for live.
-    pub(super) approved: OnceLock<()>,
+    pub(super) is_approved: AtomicBool,
     secret: Secret,
     previous_secret: Option<(Secret, Timestamp)>,
 }
@@ -300,7 +301,7 @@ fn open_app(
         require_signed_query: row.require_signed_query,
         is_suspended: standing.is_some_and(|standing| standing.is_suspended),
         needs_approval: row.mode == Mode::Live && !standing.is_some_and(|standing| standing.is_operator),
-        approved: OnceLock::new(),
+        is_approved: AtomicBool::new(false),
         secret,
         previous_secret,
     })

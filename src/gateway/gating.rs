@@ -1,6 +1,8 @@
 //! Whether an app may take new payments: not for a tenant that is suspended, and in live not before the operator has let
 //! it. What was begun goes on: reading, refunds, webhooks and the buyer's page ask nothing here.
 
+use std::sync::atomic::Ordering;
+
 use super::{App, Gateway, Once};
 use crate::error::{Code, Fault, Outcome};
 use crate::store::Lane;
@@ -28,13 +30,16 @@ impl Gateway {
             let detail = "the tenant is suspended and takes no new payments; ask the operator of this gateway";
             return Err(Fault::new(Code::TenantSuspended, detail));
         }
-        if !app.needs_approval || app.approved.get().is_some() {
+        if !app.needs_approval || app.is_approved.load(Ordering::Relaxed) {
             return Ok(());
         }
         match self.missing_live_step(&app.tenant_id).await? {
             Some(step) => Err(step),
             // Remembered until the directory is loaded anew, which every change of a tenant's standing asks for.
-            None => Ok(*app.approved.get_or_init(|| ())),
+            None => {
+                app.is_approved.store(true, Ordering::Relaxed);
+                Ok(())
+            }
         }
     }
 }

@@ -71,7 +71,7 @@ pub async fn list(gateway: Data<Gateway>, visitor: Visitor, request: HttpRequest
     let rows = listed.page.items.iter().map(|event| Row {
         path: address_of(PATH, event.event_id.as_str()),
         event_type: event.event_type.clone(),
-        app: listed.app_name(&event.app_id).to_owned(),
+        app: event.app_id.as_ref().map_or("", |app_id| listed.app_name(app_id)).to_owned(),
         payment: event.payment_id.as_ref().map(|id| (address_of("/console/payments", id.as_str()), id.to_string())),
         deliveries: deliveries
             .iter()
