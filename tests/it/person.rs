@@ -36,6 +36,20 @@ pub async fn mailed_token(gateway: &TestGateway, email: &str) -> String {
 }
 
 impl Person {
+    /// As [`Person::registered`] at a server of its own process; the link is not followed.
+    pub async fn registered_at(base_url: &str, email: &str) -> Self {
+        let client = reqwest::Client::new();
+        let body = json!({ "email": email, "password": PASSWORD, "firstName": "Ann", "lastName": "Lee",
+                           "companyName": format!("{email} Ltd") });
+        let registered = client.post(format!("{base_url}/dashboard/auth/register")).json(&body).send().await.unwrap();
+        assert_eq!(registered.status(), 201);
+        let body = json!({ "email": email, "password": PASSWORD });
+        let answer = client.post(format!("{base_url}/dashboard/auth/login")).json(&body).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let token = answer["data"]["token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
+        Self { email: email.to_owned(), token, base_url: base_url.to_owned() }
+    }
+
     /// Registers a company, follows the mailed link, and signs in.
     pub async fn registered(gateway: &TestGateway, email: &str) -> Self {
         let body = json!({ "email": email, "password": PASSWORD, "firstName": "Ann", "lastName": "Lee",

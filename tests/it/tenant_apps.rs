@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use switchyard::clock::Clock;
+use switchyard::domain::ids::ProductionRequestId;
 use switchyard::domain::mode::Mode;
 use switchyard::domain::secrets::Secret;
 use switchyard::error::Code;
 use switchyard::gateway::{AccountOptions, AppChange, AppOptions, Scope};
 
 use crate::person::Person;
-use crate::support::{Product, TestGateway, id_of, payment_request, program_on};
+use crate::support::{Product, TestDatabase, TestGateway, id_of, payment_request, program_on};
 
 /// Whom a person's token stands for.
 pub async fn scope_of(gateway: &TestGateway, person: &Person) -> Scope {
@@ -37,10 +39,10 @@ pub async fn product_of(gateway: &TestGateway, person: &Person) -> Product {
 }
 
 /// Takes a tenant through every step to Production, and tells every process.
-pub async fn let_into_production(gateway: &TestGateway, person: &Person) {
-    let tenant = scope_of(gateway, person).await.tenant_id;
-    let database = &gateway.database;
-    let now = gateway.clock.now().unix_micros();
+pub fn let_tenant_into_production(database: &TestDatabase, tenant: &str) {
+    let now = Clock::system().now();
+    let request_id = ProductionRequestId::generate(now);
+    let now = now.unix_micros();
     for statement in [
         format!("UPDATE tenants SET plan = 'pilot' WHERE tenant_id = '{tenant}'"),
         format!(
@@ -49,16 +51,23 @@ pub async fn let_into_production(gateway: &TestGateway, person: &Person) {
         ),
         format!(
             "INSERT INTO production_requests (request_id, tenant_id, company_name, expected_monthly_volume, status,
-             created_at) VALUES ('par_01k7v3m2q8d4r5s6t7v8w9x0yz', '{tenant}', 'Ltd', '1', 'approved', {now})"
+             created_at) VALUES ('{request_id}', '{tenant}', 'Ltd', '1', 'approved', {now})"
         ),
         format!(
             "INSERT INTO environments (tenant_id, environment, status, attempts, provisioned_at, created_at)
              VALUES ('{tenant}', 'production', 'active', 1, {now}, {now})"
         ),
+        "UPDATE counters SET value = value + 1 WHERE name = 'directory'".to_owned(),
     ] {
         assert_eq!(database.execute(&statement), Ok(1), "{statement}");
     }
-    tell_every_process(gateway).await;
+}
+
+/// The same for a person's tenant.
+pub async fn let_into_production(gateway: &TestGateway, person: &Person) {
+    let tenant = scope_of(gateway, person).await.tenant_id;
+    let_tenant_into_production(&gateway.database, tenant.as_str());
+    gateway.server.gateway.refresh_directory().await.unwrap();
 }
 
 /// What whoever changes a tenant's standing has to do.
@@ -123,7 +132,7 @@ async fn an_app_of_another_tenant_or_mode_is_not_there() {
         let apps = verbs.list_apps_of(&scope).await.unwrap();
         apps.into_iter().map(|(app, _)| app.app_id.to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(listed(own.clone()).await, [product.app_id.clone()]);
+    assert_eq!(listed(own.clone()).await, std::slice::from_ref(&product.app_id));
     let strangers = [scope_of(&gateway, &bob).await, scope_of(&gateway, &ann.in_mode("sandbox").await).await];
     for stranger in strangers {
         assert!(!listed(stranger.clone()).await.contains(&product.app_id));
@@ -197,7 +206,7 @@ async fn a_provider_account_of_a_tenant_is_its_own() {
         let accounts = verbs.list_provider_accounts_of(&scope).await.unwrap();
         accounts.into_iter().map(|account| account.account_id).collect::<Vec<_>>()
     };
-    assert_eq!(ids(anns.clone()).await, [account_id.clone()]);
+    assert_eq!(ids(anns.clone()).await, std::slice::from_ref(&account_id));
     for stranger in [&bobs, &in_test] {
         assert_eq!(ids(stranger.clone()).await, []);
         let fault = verbs.archive_provider_account_of(stranger, account_id.as_str()).await.unwrap_err();
