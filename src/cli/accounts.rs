@@ -22,6 +22,9 @@ pub(super) enum Command {
         /// sandbox or live.
         #[arg(long, value_parser = mode)]
         mode: Mode,
+        /// The tenant that it belongs to; the operator's own when not given.
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
         /// Scheme, host and port to call instead of the provider's own.
         #[arg(long, value_name = "URL")]
         base_url: Option<String>,
@@ -48,14 +51,14 @@ fn mode(text: &str) -> Result<Mode, String> {
 
 pub(super) async fn run(gateway: Arc<Gateway>, command: Command) -> Done {
     match command {
-        Command::Add { provider, mode, base_url, json } => {
+        Command::Add { provider, mode, tenant, base_url, json } => {
             eprintln!("reading credentials from standard input, one name=value on a line");
             let mut text = String::new();
             std::io::stdin().take(64 * 1024).read_to_string(&mut text)?;
             let credentials = credentials(&text)?;
-            let account_id = gateway
-                .add_provider_account(AccountOptions { provider: provider.clone(), mode, base_url, credentials })
-                .await?;
+            let scope = gateway.operator_scope(tenant.as_deref(), mode).await?;
+            let options = AccountOptions { provider: provider.clone(), mode, base_url, credentials };
+            let account_id = gateway.add_provider_account_of(&scope, options).await?;
             let url = format!("{}/webhooks/{provider}/{mode}/{account_id}", gateway.settings().base_url());
             if json {
                 println!(
@@ -74,7 +77,8 @@ pub(super) async fn run(gateway: Arc<Gateway>, command: Command) -> Done {
                     .iter()
                     .map(|account| {
                         json!({
-                            "account_id": account.account_id, "provider": account.provider, "mode": account.mode,
+                            "account_id": account.account_id, "tenant_id": account.tenant_id,
+                            "provider": account.provider, "mode": account.mode,
                             "base_url": account.base_url, "archived_at": account.archived_at,
                             "created_at": account.created_at,
                         })

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::machines::ApiKey;
@@ -19,6 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::api_keys::ApiKeyRow;
 use crate::store::apps::AppRow;
+use crate::store::provider_accounts::ProviderAccount;
 use crate::store::tenants::Standing;
 use crate::store::{StoreResult, api_keys, apps, install, provider_accounts, tenants};
 
@@ -75,6 +76,7 @@ pub struct SignedHead {
 pub(super) struct Directory {
     apps: RwLock<Arc<Apps>>,
     refreshed: tokio::sync::Mutex<Option<Instant>>,
+    taking_over: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -190,28 +192,43 @@ impl Gateway {
     /// # Errors
     /// When the database cannot be read.
     pub async fn refresh_directory(&self) -> StoreResult<()> {
-        let known = self.directory.apps().version;
-        let loaded = self
-            .store
-            .read(move |conn| {
-                let version = install::directory_version(conn)?;
-                if version == known {
-                    return Ok(None);
-                }
-                let rows = Rows {
-                    apps: apps::in_use(conn)?,
-                    api_keys: api_keys::usable(conn)?,
-                    standings: tenants::standings(conn)?,
-                };
-                Ok(Some((version, rows, provider_accounts::all(conn)?)))
-            })
-            .await?;
-        if let Some((version, rows, accounts)) = loaded {
-            self.rails.refresh(accounts, &self.sealer);
-            let fresh = Arc::new(build(version, rows, &self.directory.apps(), &self.sealer));
-            *self.directory.apps.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        loop {
+            let known = self.directory.apps().version;
+            let loaded = self
+                .store
+                .read(move |conn| {
+                    let version = install::directory_version(conn)?;
+                    if version == known {
+                        return Ok(None);
+                    }
+                    let rows = Rows {
+                        apps: apps::in_use(conn)?,
+                        api_keys: api_keys::usable(conn)?,
+                        standings: tenants::standings(conn)?,
+                        accounts: provider_accounts::all(conn)?,
+                    };
+                    Ok(Some((version, rows)))
+                })
+                .await?;
+            let Some((version, rows)) = loaded else { return Ok(()) };
+            if self.take_over(known, version, rows) {
+                return Ok(());
+            }
         }
-        Ok(())
+    }
+
+    /// Takes over what was loaded because the directory was at `known`; says whether it still was. Of two looks at once,
+    /// the one that saw less could otherwise be the last.
+    fn take_over(&self, known: i64, version: i64, mut rows: Rows) -> bool {
+        let _taking_over = self.directory.taking_over.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = self.directory.apps();
+        if former.version != known {
+            return false;
+        }
+        self.rails.refresh(std::mem::take(&mut rows.accounts), &self.sealer);
+        let fresh = build(version, rows, &former, &self.sealer);
+        *self.directory.apps.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        true
     }
 
     /// After a change of this process's own: what was revoked stops working here at once.
@@ -245,6 +262,7 @@ struct Rows {
     api_keys: Vec<ApiKeyRow>,
     /// Tenants that are suspended or the operator's own.
     standings: Vec<Standing>,
+    accounts: Vec<ProviderAccount>,
 }
 
 fn build(version: i64, rows: Rows, former: &Apps, sealer: &Sealer) -> Apps {

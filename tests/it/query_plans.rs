@@ -8,7 +8,9 @@ use diesel::prelude::*;
 use switchyard::domain::ids::{AppId, PaymentId, TenantId};
 use switchyard::domain::mode::Mode;
 use switchyard::domain::subscriptions::SubscriptionStatus;
-use switchyard::store::{Conn, StoreResult, Target, api_keys, inbox, payments, refunds, subscriptions};
+use switchyard::store::{
+    Conn, StoreResult, Target, api_keys, apps, inbox, payments, provider_accounts, refunds, subscriptions,
+};
 
 use crate::store::{assert_comes_in_order, used_gateway};
 use crate::support::TestDatabase;
@@ -142,7 +144,7 @@ async fn a_page_of_subscriptions_is_found_by_an_index() {
 }
 
 #[tokio::test]
-async fn a_page_of_api_keys_is_found_by_an_index() {
+async fn what_a_tenant_has_is_found_by_an_index() {
     let (gateway, ..) = used_gateway().await;
     let database = &gateway.database;
     let tenant_id = TenantId::parse(&database.texts("SELECT tenant_id AS text FROM tenants")[0]).unwrap();
@@ -151,6 +153,15 @@ async fn a_page_of_api_keys_is_found_by_an_index() {
             api_keys::list(conn, &tenant_id, Mode::Test, before, 20).map(drop)
         });
     }
+    assert_is_looked_up(database, "the tenant's apps", "apps_by_tenant", |conn| {
+        apps::of_tenant(conn, &tenant_id, Mode::Test).map(drop)
+    });
+    assert_is_looked_up(database, "the number of apps", "apps_by_tenant", |conn| {
+        apps::count(conn, &tenant_id, Mode::Test).map(drop)
+    });
+    assert_is_looked_up(database, "the tenant's accounts", "provider_accounts_by_tenant", |conn| {
+        provider_accounts::of_tenant(conn, &tenant_id, Mode::Sandbox).map(drop)
+    });
     assert_is_looked_up(database, "the number of keys", "api_keys_by_tenant", |conn| {
         api_keys::count(conn, &tenant_id, Mode::Test).map(drop)
     });

@@ -1,6 +1,8 @@
 //! Apps and provider accounts of tenants: whose they are, and what a tenant may not have before it is let.
 
 use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -344,4 +346,18 @@ async fn the_command_line_makes_apps_for_a_tenant() {
     }
     let told = "SELECT actor AS text FROM audit_entries WHERE action = 'app.created'";
     assert_eq!(gateway.database.texts(told), ["operator"]);
+
+    // An account at a provider too; its credentials come on standard input.
+    let mut command = program_on(&gateway.database);
+    command.args(["accounts", "add", "--provider", "paypal", "--mode", "sandbox", "--json", "--tenant", &tenant]);
+    let added = tokio::task::spawn_blocking(move || {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let credentials = b"client_id=ann\nclient_secret=a-secret-of-paypal\nwebhook_id=8PT597110X687430L\n";
+        child.stdin.take().unwrap().write_all(credentials).unwrap();
+        child.wait_with_output().unwrap()
+    });
+    let added: Value = serde_json::from_slice(&added.await.unwrap().stdout).unwrap();
+    let in_sandbox = scope_of(&gateway, &ann.in_mode("sandbox").await).await;
+    let accounts = gateway.server.gateway.list_provider_accounts_of(&in_sandbox).await.unwrap();
+    assert_eq!(json!(accounts[0].account_id), added["account_id"]);
 }

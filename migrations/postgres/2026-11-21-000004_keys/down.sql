@@ -1,0 +1,1 @@
+DROP INDEX provider_accounts_by_tenant;
