@@ -81,6 +81,7 @@ impl Row {
 /// One row for each operation, in the order in which the right credential does them: what destroys comes late.
 fn table() -> Vec<Row> {
     const KEY: &str = "/dashboard/api-keys/{key_id}";
+    const ENDPOINT: &str = "/dashboard/webhooks/{id}";
     const PAYMENT: &str = r#"{"external_user_id":"user-1","email":"a@shop.example","amount_minor":50000,"currency":"IDR",
         "method":"va_bca","return_url":"https://shop.example/"}"#;
     vec![
@@ -137,6 +138,18 @@ fn table() -> Vec<Row> {
         row(Member, "PATCH", KEY, 200, NotThere("NotFound")).body(r#"{"name":"renamed"}"#).changes(),
         row(Member, "POST", "/dashboard/api-keys/{key_id}/rotate", 200, NotThere("NotFound")).body("{}").changes(),
         row(Member, "DELETE", KEY, 200, NotThere("NotFound")).changes(),
+        // Webhook endpoints of the tenant.
+        row(Member, "GET", "/dashboard/webhooks", 200, SeesNothing),
+        row(Member, "POST", "/dashboard/webhooks", 201, OnHisOwn).body(r#"{"url":"http://127.0.0.1:9/"}"#).changes(),
+        row(Member, "GET", ENDPOINT, 200, NotThere("NotFound")),
+        row(Member, "PATCH", ENDPOINT, 200, NotThere("NotFound")).body(r#"{"description":"new"}"#).changes(),
+        row(Member, "POST", "/dashboard/webhooks/{id}/rotate", 200, NotThere("NotFound")).body("{}").changes(),
+        row(Member, "POST", "/dashboard/webhooks/{id}/test", 202, NotThere("NotFound")).changes(),
+        row(Member, "GET", "/dashboard/webhooks/{id}/deliveries", 200, NotThere("NotFound")),
+        row(Member, "POST", "/dashboard/webhooks/{id}/replay", 202, NotThere("NotFound"))
+            .body(r#"{"since":"2020-01-01T00:00:00Z"}"#)
+            .changes(),
+        row(Member, "DELETE", ENDPOINT, 200, NotThere("NotFound")).changes(),
         // People about themselves.
         row(PersonAlone, "GET", "/dashboard/auth/me", 200, OnHisOwn),
         row(PersonAlone, "PATCH", "/dashboard/auth/preferences", 200, OnHisOwn).body(r#"{"timeZone":"Asia/Jakarta"}"#),
@@ -217,6 +230,8 @@ impl World {
             format!("SELECT external_user_id || updated_at AS text FROM customers WHERE app_id = '{app_id}' ORDER BY external_user_id"),
             format!("SELECT public_key || secret_sealed || COALESCE(previous_secret_sealed, '') AS text FROM apps WHERE app_id = '{app_id}'"),
             "SELECT CAST(COUNT(*) AS TEXT) AS text FROM deliveries".to_owned(),
+            format!("SELECT url || secret_sealed || COALESCE(deleted_at, 0) AS text FROM webhook_endpoints
+                     WHERE endpoint_id = '{}'", self.things["id"]),
             format!("SELECT key_id || name || secret_hash || COALESCE(disabled_at, 0) || COALESCE(deleted_at, 0) AS text FROM api_keys
                      WHERE key_id = '{}'", self.things["key_id"]),
             format!("SELECT email || password_hash || COALESCE(time_zone, '') AS text FROM users WHERE email = '{}'", self.ann.email),
@@ -259,6 +274,11 @@ async fn world() -> World {
         .unwrap();
     let key = made_key(&ann, json!({ "name": "ledger-of-ann" })).await;
     let full = |key: &Value| key["fullKey"].as_str().unwrap().to_owned();
+
+    let (status, endpoint) = ann
+        .post("/dashboard/webhooks", json!({ "url": "http://127.0.0.1:9/hook-of-ann", "events": ["payment.failed"] }))
+        .await;
+    assert_eq!(status, 201, "{endpoint}");
 
     // What was revoked: an app, a session and keys of Ann's own.
     let revoked_app = product_of(&gateway, &ann).await;
@@ -317,6 +337,8 @@ async fn world() -> World {
         ("key_name", "ledger-of-ann".to_owned()),
         ("public_key", key["publicKey"].as_str().unwrap().to_owned()),
         ("app_key", app.public_key.clone()),
+        ("id", endpoint["data"]["id"].as_str().unwrap().to_owned()),
+        ("endpoint_url", "http://127.0.0.1:9/hook-of-ann".to_owned()),
         ("provider", "mock".to_owned()),
         ("mode", "test".to_owned()),
         ("account_id", "pac_01k7v3m2q8d4r5s6t7v8w9x0yz".to_owned()),
