@@ -82,7 +82,9 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
 #[openapi(info(
     title = "Switchyard",
     description = "Requests under /v1 are signed: X-PAY-Key, X-PAY-Timestamp and X-PAY-Signature, which is the lower-case \
-hex HMAC-SHA256 of `<timestamp>.<METHOD>.<path>.<hex sha256(body)>` with the app's secret.",
+hex HMAC-SHA256 of `<timestamp>.<METHOD>.<path>.<hex sha256(body)>` with the app's secret. Requests under /dashboard, and \
+those under /v1 about an account, bring a token as `Authorization: Bearer …`; those under /api/v1 a token or an API key as \
+`X-Api-Key`.",
     license(name = "Apache-2.0")
 ))]
 pub struct ApiDocument;

@@ -69,9 +69,11 @@ impl Gateway {
     /// Makes an app of a tenant, in the mode of the scope.
     ///
     /// # Errors
-    /// 400 naming every option that is not as it must be; 403 for a viewer, and in live naming the step that is missing.
+    /// 400 naming every option that is not as it must be; 403 for a viewer, and in live naming the step that is missing;
+    /// 421 for a mode that is not served here.
     pub async fn create_app_of(&self, scope: &Scope, options: AppOptions) -> Outcome<IssuedApp> {
         scope.require_developer()?;
+        self.check_works_here(scope)?;
         check_options(&options)?;
         if options.mode != scope.mode {
             return Err(Fault::invalid("mode", &format!("must be {}, in which you work", scope.mode)));

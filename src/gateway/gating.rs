@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{App, Gateway, Once};
+use super::{App, Gateway, Once, Scope, Who};
 use crate::error::{Code, Fault, Outcome};
 use crate::store::Lane;
 use crate::store::requests::{self, Claimed};
@@ -22,6 +22,15 @@ impl Gateway {
             // Its first call never left: to go on would be a new payment at the provider.
             Claimed::Seen(first) if first.status_code == Some(requests::FREED) => Err(refusal),
             Claimed::Seen(_) | Claimed::OtherBody | Claimed::SignatureReused => Ok(()),
+        }
+    }
+
+    /// Refuses to make for a tenant what would be of no use here. The operator at the machine knows what he does: another
+    /// process may serve the same database.
+    pub(super) fn check_works_here(&self, scope: &Scope) -> Outcome<()> {
+        match scope.who {
+            Who::Operator => Ok(()),
+            Who::Member(_) | Who::Key { .. } => self.check_mode_is_served(scope.mode),
         }
     }
 

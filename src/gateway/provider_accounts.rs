@@ -39,9 +39,11 @@ impl Gateway {
     /// wins over the gateway's.
     ///
     /// # Errors
-    /// 400 naming everything that is not as it must be; 403 for a viewer, and in live naming the step that is missing.
+    /// 400 naming everything that is not as it must be; 403 for a viewer, and in live naming the step that is missing; 421
+    /// for a mode that is not served here.
     pub async fn add_provider_account_of(&self, scope: &Scope, options: AccountOptions) -> Outcome<AccountId> {
         scope.require_developer()?;
+        self.check_works_here(scope)?;
         if options.mode != scope.mode {
             return Err(Fault::invalid("mode", &format!("must be {}, in which you work", scope.mode)));
         }

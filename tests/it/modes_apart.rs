@@ -5,11 +5,13 @@ use std::net::TcpListener;
 
 use serde_json::{Value, json};
 use switchyard::clock::Clock;
+use switchyard::domain::mode::Mode;
+use switchyard::error::Code;
 
 use crate::api_keys::{made_key, who_at};
 use crate::person::Person;
 use crate::support::{Product, ServingProgram, TestDatabase, TestGateway, program_on};
-use crate::tenant_apps::let_tenant_into_production;
+use crate::tenant_apps::{app_options, let_tenant_into_production, product_of, scope_of};
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -123,6 +125,10 @@ async fn a_token_of_a_mode_that_is_not_served_any_more_can_be_moved_out_of_it() 
     .await;
     let ann = Person::registered(&gateway, "ann@example.com").await;
     assert_eq!(ann.get("/dashboard/api-keys").await.0, 421);
+    let scope = scope_of(&gateway, &ann).await;
+    let fault = gateway.server.gateway.create_app_of(&scope, app_options(Mode::Test)).await.unwrap_err();
+    assert_eq!(fault.code, Code::ModeNotServed, "an app that would be of no use here");
     let ann = ann.in_mode("sandbox").await;
     assert_eq!(ann.get("/dashboard/api-keys").await.0, 200);
+    product_of(&gateway, &ann).await.created(json!({})).await;
 }
