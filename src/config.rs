@@ -8,10 +8,16 @@ use std::path::{Path, PathBuf};
 use config::{Environment, File, FileFormat, Value, ValueKind};
 
 use crate::domain::mode::Mode;
+use crate::domain::plans::Plans;
 use crate::domain::secrets::Secret;
 use crate::mailer::Mailer;
 use crate::psp::{DRIVERS, Driver};
 use crate::store::Target;
+
+mod hosts;
+pub mod plans;
+
+pub use hosts::host_fault;
 
 const DEFAULTS: &str = include_str!("../config/default.toml");
 
@@ -48,6 +54,8 @@ pub struct Settings {
     pub mail_smtp_url: Option<Secret>,
     /// Whom mail comes from.
     pub mail_from: String,
+    /// What tenants may use.
+    pub plans: Plans,
     /// Filter of the log, as `info` or `switchyard=debug`.
     pub log_level: String,
     /// Whether the log is JSON lines.
@@ -88,7 +96,7 @@ pub struct SettingDoc {
 }
 
 /// Every setting that a file or a variable may have, besides the providers' credentials.
-pub const SETTINGS: [SettingDoc; 20] = [
+pub const SETTINGS: [SettingDoc; 23] = [
     SettingDoc { name: "server.bind", meaning: "address and port to listen on" },
     SettingDoc {
         name: "server.public_url",
@@ -122,6 +130,15 @@ pub const SETTINGS: [SettingDoc; 20] = [
                   reach takes no sign-ups",
     },
     SettingDoc { name: "mail.from", meaning: "whom mail comes from" },
+    SettingDoc {
+        name: "plans.<name>.monthly_deltas",
+        meaning: "verified deltas a month and mode that the plan has; 0 for no limit",
+    },
+    SettingDoc { name: "plans.<name>.production", meaning: "whether a tenant on the plan can have Production" },
+    SettingDoc {
+        name: "plans.<name>.hard_cap",
+        meaning: "whether writes beyond the limit are refused (402) or counted as overage",
+    },
     SettingDoc {
         name: "providers.allow_custom_live_hosts",
         meaning: "let `providers.<name>.live.base_url` name a host that is not the provider's",
@@ -188,6 +205,7 @@ impl Settings {
         if let Some(Err(fault)) = mail_smtp_url.as_ref().map(|url| Mailer::new(url, &mail_from)) {
             reader.faults.push(fault.to_owned());
         }
+        let plans = reader.plans();
         let log_level = reader.text("log.level");
         if log_level.parse::<tracing_subscriber::filter::Targets>().is_err() {
             reader.faults.push("log.level must be a level or a filter such as switchyard=debug".to_owned());
@@ -223,6 +241,7 @@ impl Settings {
                 webhooks_concurrency_per_endpoint,
                 mail_smtp_url,
                 mail_from,
+                plans,
                 log_level,
                 log_json: log_format == "json",
                 provider_timeout: None,
@@ -393,37 +412,6 @@ impl Reader {
     }
 }
 
-/// What stands against calling `base_url` for a provider in a mode.
-#[must_use]
-pub fn host_fault(driver: &Driver, mode: Mode, base_url: &str, allow_custom_live: bool) -> Option<String> {
-    let Ok(url) = url::Url::parse(base_url) else { return Some("is not a URL".to_owned()) };
-    let is_loopback = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    // A dot at the end names the same host.
-    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
-    let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    if !is_bare || !url.username().is_empty() || url.password().is_some() {
-        return Some("must be scheme, host and port alone".to_owned());
-    }
-    if url.scheme() != "https" && !is_loopback {
-        return Some("must be https: http is for this machine alone".to_owned());
-    }
-    match mode {
-        Mode::Live if !driver.live_hosts().any(|known| known == host) && !allow_custom_live => Some(format!(
-            "names {host}, which is not a live host of {}: providers.allow_custom_live_hosts",
-            driver.title
-        )),
-        Mode::Sandbox if driver.live_hosts().any(|known| known == host) => {
-            Some(format!("names {host}, where real money moves"))
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -440,12 +428,18 @@ mod tests {
     fn the_defaults_are_complete_and_documented() {
         let values = values_with(&[]);
         let documented: Vec<&str> = SETTINGS.iter().map(|doc| doc.name).collect();
-        for name in values.keys() {
+        let general = |name: &str| match name.strip_prefix("plans.").and_then(|rest| rest.split_once('.')) {
+            Some((_, field)) => format!("plans.<name>.{field}"),
+            None => name.to_owned(),
+        };
+        let names: std::collections::BTreeSet<String> = values.keys().map(|name| general(name)).collect();
+        for name in &names {
             assert!(documented.contains(&name.as_str()), "{name} has no documentation");
         }
-        assert_eq!(values.len(), documented.len());
+        assert_eq!(names.len(), documented.len());
         let settings = Settings::from_values(values).unwrap();
         assert_eq!(settings.modes, Mode::ALL);
+        assert_eq!(settings.plans.names(), "free, pilot, starter, growth, scale, enterprise");
     }
 
     #[test]
@@ -455,10 +449,24 @@ mod tests {
             ("server.modes", "test,prod"),
             ("database.url", "mysql://x"),
             ("server.bnid", "127.0.0.1:1"),
+            ("plans.free.hard_cap", "perhaps"),
+            ("plans.gold.monthly_deltas", "1000"),
+            ("plans.Big.monthly_deltas", "-1"),
+            ("plans.free.price", "0"),
         ]))
         .unwrap_err()
         .to_string();
-        for part in ["server.bind must be", "prod is not", "database.url must", "server.bnid is not a setting"] {
+        for part in [
+            "server.bind must be",
+            "prod is not",
+            "database.url must",
+            "server.bnid is not a setting",
+            "plans.free.hard_cap must be true or false",
+            "plans.gold.production must be",
+            "plans.Big: a plan's name",
+            "plans.Big.monthly_deltas must be a whole number",
+            "plans.free.price is not a setting",
+        ] {
             assert!(faults.contains(part), "{faults}");
         }
     }

@@ -13,6 +13,7 @@ pub mod mode;
 pub mod money;
 pub mod passwords;
 pub mod payments;
+pub mod plans;
 pub mod secrets;
 pub mod signing;
 pub mod subscriptions;

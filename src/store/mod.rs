@@ -35,6 +35,7 @@ pub mod sessions;
 mod sql;
 pub mod subscriptions;
 pub mod tenants;
+pub mod usage;
 pub mod users;
 pub mod webhook_endpoints;
 mod writer;
