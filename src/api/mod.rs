@@ -8,10 +8,14 @@ mod api_keys;
 pub mod caller;
 mod customers;
 mod envelope;
+mod environments;
 mod events;
 mod inbox;
+mod ledger_customers;
+mod onboarding;
 mod operators;
 mod payments;
+mod plans;
 mod query;
 mod refunds;
 mod routes;
@@ -74,7 +78,17 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(api_keys::rotate)
         .service(api_keys::change)
         .service(api_keys::delete)
-        .service(api_keys::whoami);
+        .service(api_keys::whoami)
+        .service(environments::provision)
+        .service(environments::list)
+        .service(environments::status)
+        .service(onboarding::status)
+        .service(onboarding::submit)
+        .service(onboarding::request_access)
+        .service(plans::plan)
+        .service(plans::usage)
+        .service(ledger_customers::create)
+        .service(ledger_customers::list);
 }
 
 /// What the document of the API says besides its operations.

@@ -92,6 +92,7 @@ async fn examine(settings: Settings, is_online: bool) -> Vec<Check> {
     match Gateway::open(settings, Clock::system()).await {
         Ok(gateway) => {
             checks.push(check("secrets", Finding::Good, "the sealing key opens what is stored"));
+            checks.push(examine_plans(&gateway).await);
             for row in gateway.report().providers.iter().filter(|row| row.status == "no_credentials") {
                 let detail = format!("{} has no {} credentials; the mock stands in", row.provider, row.mode);
                 checks.push(check("provider", Finding::Warning, detail));
@@ -108,6 +109,20 @@ async fn examine(settings: Settings, is_online: bool) -> Vec<Check> {
         Err(error) => checks.push(check("secrets", Finding::Bad, error.to_string())),
     }
     checks
+}
+
+/// Whether the settings have every plan that a tenant is on.
+async fn examine_plans(gateway: &Gateway) -> Check {
+    match gateway.lapsed_plans().await {
+        Ok(lapsed) if lapsed.is_empty() => check("plans", Finding::Good, "every tenant's plan is in the settings"),
+        Ok(lapsed) => {
+            let lapsed: Vec<String> =
+                lapsed.iter().map(|(plan, tenants)| format!("{plan} ({tenants} tenants)")).collect();
+            let detail = format!("not in the settings, so nothing that counts and no live: {}", lapsed.join(", "));
+            check("plans", Finding::Bad, detail)
+        }
+        Err(fault) => check("plans", Finding::Bad, fault.to_string()),
+    }
 }
 
 fn examine_reach(settings: &Settings) -> Check {

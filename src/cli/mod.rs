@@ -17,6 +17,7 @@ mod doctor;
 mod migrate;
 mod serve;
 mod sign;
+mod tenants;
 
 /// Switchyard: a self-hosted, multi-tenant payment gateway router.
 #[derive(Parser)]
@@ -47,6 +48,9 @@ enum Command {
     /// Add, list and archive accounts of your own at providers.
     #[command(subcommand)]
     Accounts(accounts::Command),
+    /// List, approve, reject and suspend tenants, and set their plans.
+    #[command(subcommand)]
+    Tenants(tenants::Command),
 }
 
 /// What a command could not do, and what would help.
@@ -104,6 +108,7 @@ async fn dispatch(arguments: Arguments) -> Done {
         Command::Doctor(doctor) => doctor::run(Settings::load(config), &doctor).await,
         Command::Sign(sign) => sign::run(config, sign).await,
         Command::Accounts(command) => accounts::run(open(Settings::load(config)?).await?, command).await,
+        Command::Tenants(command) => tenants::run(open(Settings::load(config)?).await?, command).await,
         Command::Apps(command) => apps::run(open(Settings::load(config)?).await?, command).await,
     }
 }

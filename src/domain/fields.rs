@@ -149,6 +149,20 @@ impl<'a> Fields<'a> {
         self.text(name, min, max)
     }
 
+    /// The text of a number that is not negative, digit by digit, if the field holds a number at all.
+    pub fn number_text(&mut self, name: &str, max: usize) -> Option<String> {
+        let raw = self
+            .values
+            .get(name)
+            .map(|raw| raw.get())
+            .filter(|raw| raw.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']))?;
+        self.values.remove(name);
+        if raw.starts_with('-') || raw.len() > max {
+            self.fault(name, &format!("must not be negative, and have {max} characters at the most"));
+        }
+        Some(raw.to_owned())
+    }
+
     /// An integer from `min` to `max`, written as one: `1.0`, `1e3` and `"1"` are refused.
     pub fn integer(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
         let value = self.value(name)?;

@@ -5,6 +5,7 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod backoff;
+pub mod countries;
 pub mod drafts;
 pub mod events;
 pub mod fields;

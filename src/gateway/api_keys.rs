@@ -11,6 +11,7 @@ use crate::domain::api_keys::{SCOPES, key_prefix};
 use crate::domain::fields::Fields;
 use crate::domain::ids::KeyId;
 use crate::domain::mode::Mode;
+use crate::domain::plans::Plans;
 use crate::domain::secrets::{Secret, random_hex};
 use crate::domain::time::Timestamp;
 use crate::domain::tokens::token_hash;
@@ -144,8 +145,8 @@ impl Gateway {
         };
         // The entry is about the key's mode, which need not be the caller's.
         let scope = Scope { mode: key.mode, ..scope.clone() };
-        let inserted = key.clone();
-        self.write(Lane::Any, move |conn| insert(conn, &scope, &inserted, now)).await??;
+        let (inserted, plans) = (key.clone(), self.settings.plans.clone());
+        self.write(Lane::Any, move |conn| insert(conn, &plans, &scope, &inserted, now)).await??;
         Ok(IssuedKey { key, secret })
     }
 
@@ -242,9 +243,9 @@ impl Gateway {
     }
 }
 
-fn insert(conn: &mut Conn, scope: &Scope, key: &ApiKeyRow, now: Timestamp) -> StoreResult<Outcome<()>> {
+fn insert(conn: &mut Conn, plans: &Plans, scope: &Scope, key: &ApiKeyRow, now: Timestamp) -> StoreResult<Outcome<()>> {
     if key.mode == Mode::Live
-        && let Some(step) = live_step_missing(conn, &key.tenant_id)?
+        && let Some(step) = live_step_missing(conn, plans, &key.tenant_id)?
     {
         return Ok(Err(step));
     }

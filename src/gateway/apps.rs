@@ -13,6 +13,7 @@ use crate::domain::drafts::web_url_fault;
 use crate::domain::fields::text_fault;
 use crate::domain::ids::{AppId, EndpointId};
 use crate::domain::mode::Mode;
+use crate::domain::plans::Plans;
 use crate::domain::secrets::{Place, Secret, random_hex};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
@@ -102,7 +103,8 @@ impl Gateway {
         let sealed = self.sealer.seal(endpoint_secret_place(&endpoint_id), &webhook_secret);
         let endpoint = options.webhook_url.as_ref().map(|url| endpoint_row(&endpoint_id, &app, url, &sealed, now));
         let (new_app, new_endpoint, scope) = (app.clone(), endpoint.clone(), scope.clone());
-        self.write(Lane::Any, move |conn| insert(conn, &scope, &new_app, new_endpoint.as_ref(), now)).await??;
+        let plans = self.settings.plans.clone();
+        self.write(Lane::Any, move |conn| insert(conn, &plans, &scope, &new_app, new_endpoint.as_ref(), now)).await??;
         self.follow_own_change().await;
         Ok(IssuedApp { app, endpoint, secret, webhook_secret })
     }
@@ -229,13 +231,14 @@ impl Gateway {
 
 fn insert(
     conn: &mut Conn,
+    plans: &Plans,
     scope: &Scope,
     app: &AppRow,
     endpoint: Option<&EndpointRow>,
     now: Timestamp,
 ) -> StoreResult<Outcome<()>> {
     if app.mode == Mode::Live
-        && let Some(step) = live_step_missing(conn, &app.tenant_id)?
+        && let Some(step) = live_step_missing(conn, plans, &app.tenant_id)?
     {
         return Ok(Err(step));
     }

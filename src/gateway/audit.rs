@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Gateway;
 use super::scope::Scope;
-use crate::domain::ids::AuditEntryId;
+use crate::domain::ids::{AuditEntryId, TenantId};
 use crate::domain::time::Timestamp;
 use crate::error::Outcome;
 use crate::store::audit::{self, AuditEntry};
@@ -31,6 +31,29 @@ pub(super) fn record(conn: &mut Conn, scope: &Scope, deed: Deed<'_>, now: Timest
         mode: Some(scope.mode),
         actor: scope.actor().to_owned(),
         address: scope.address.clone(),
+        action: deed.action.to_owned(),
+        subject: deed.subject.map(str::to_owned),
+        before: deed.before.map(|value| value.to_string()),
+        after: deed.after.map(|value| value.to_string()),
+        created_at: now,
+    };
+    audit::insert(conn, &entry)
+}
+
+/// Writes an entry of what the operator or the gateway itself did to a tenant, in no mode.
+pub(super) fn record_as(
+    conn: &mut Conn,
+    actor: &str,
+    tenant_id: &TenantId,
+    deed: Deed<'_>,
+    now: Timestamp,
+) -> StoreResult<()> {
+    let entry = AuditEntry {
+        entry_id: AuditEntryId::generate(now),
+        tenant_id: tenant_id.clone(),
+        mode: None,
+        actor: actor.to_owned(),
+        address: None,
         action: deed.action.to_owned(),
         subject: deed.subject.map(str::to_owned),
         before: deed.before.map(|value| value.to_string()),

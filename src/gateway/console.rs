@@ -34,9 +34,9 @@ impl Gateway {
     /// When the database cannot be read.
     pub async fn surroundings(&self, scope: &Scope) -> Outcome<Surroundings> {
         let user_id = scope.member()?.user_id.clone();
-        let tenant_id = scope.tenant_id.clone();
+        let (tenant_id, plans) = (scope.tenant_id.clone(), self.settings.plans.clone());
         let (step, memberships) = self
-            .read(move |conn| Ok((live_step_missing(conn, &tenant_id)?, users::memberships(conn, &user_id)?)))
+            .read(move |conn| Ok((live_step_missing(conn, &plans, &tenant_id)?, users::memberships(conn, &user_id)?)))
             .await?;
         let step = step.map(|fault| Lock { reason: fault.detail });
         let not_served = |mode| self.check_mode_is_served(mode).err().map(|fault| Lock { reason: fault.detail });

@@ -24,12 +24,14 @@ mod confirming;
 mod console;
 mod deliveries;
 mod directory;
+mod environments;
 mod events;
 mod gating;
 mod health;
 mod idempotency;
 mod inbox;
 mod key_file;
+mod ledger_customers;
 mod limits;
 mod machines;
 pub mod mails;
@@ -39,6 +41,7 @@ mod onboarding;
 mod operator;
 mod overview;
 mod payments;
+pub mod plans;
 mod polling;
 mod provider_accounts;
 mod rails;
@@ -51,6 +54,7 @@ mod sessions;
 mod settle;
 mod starting;
 mod subscriptions;
+mod tenants;
 mod timeline;
 mod users;
 pub mod views;
@@ -65,11 +69,14 @@ pub use directory::{App, SignedHead};
 pub use health::{ProviderReport, Report};
 pub use idempotency::{Answer, Once};
 pub use inbox::{Posted, Verdict};
+pub use ledger_customers::NewLedgerCustomer;
+pub use onboarding::{ProductionWish, Submission};
 pub use overview::{EndpointState, Overview};
 pub use payments::PaymentPage;
 pub use provider_accounts::AccountOptions;
 pub use rails::Checked;
 pub use scope::{Member, Scope, Who};
+pub use tenants::{Decision, TenantReport};
 pub use users::{Registration, SignIn, SignedIn};
 
 // What the doors read and write of the hands' rows; their queries stay behind the verbs.
@@ -80,7 +87,9 @@ pub use crate::store::apps::AppRow;
 pub use crate::store::audit::AuditEntry;
 pub use crate::store::customers::CustomerRow;
 pub use crate::store::deliveries::Delivery;
+pub use crate::store::environments::{EnvironmentRow, OnboardingRow, ProductionRequestRow};
 pub use crate::store::events::Event;
+pub use crate::store::ledger_customers::LedgerCustomer;
 pub use crate::store::payment_days::{Counts, DayTotal};
 pub use crate::store::payments::{Attempt, Filter, Payment};
 pub use crate::store::refunds::Refund;
@@ -119,6 +128,7 @@ pub struct Gateway {
     mock_jobs_wanted: Notify,
     confirmations_wanted: Notify,
     mails_wanted: Notify,
+    environments_wanted: Notify,
     mailer: Option<Mailer>,
     limits: limits::Limits,
     key_uses: machines::Uses,
@@ -147,7 +157,7 @@ impl Gateway {
         .map_err(|_| StoreError::Panicked)??;
         let sealer = key_file::sealer(&settings)?;
         let mock_key = install_secret(&store, &sealer, "mock_webhook_key").await?;
-        let token_secret = install_secret(&store, &sealer, "token_key").await?;
+        let token_secret = install_secret(&store, &sealer, INSTALL_KEY).await?;
         let form_key = install_secret(&store, &sealer, "form_key").await?;
         let smtp_url = settings.mail_smtp_url.as_ref();
         let mailer = smtp_url.map(|url| Mailer::new(url, &settings.mail_from)).transpose();
@@ -166,6 +176,7 @@ impl Gateway {
             mock_jobs_wanted: Notify::new(),
             confirmations_wanted: Notify::new(),
             mails_wanted: Notify::new(),
+            environments_wanted: Notify::new(),
             mailer,
             limits: limits::Limits::default(),
             key_uses: machines::Uses::default(),
@@ -178,6 +189,9 @@ impl Gateway {
             started: std::time::Instant::now(),
         });
         gateway.refresh_directory().await?;
+        if let Err(fault) = gateway.warn_of_lapsed_plans().await {
+            tracing::warn!(%fault, "whether every tenant's plan is in the settings could not be looked up");
+        }
         // Nobody waits for it.
         drop(tokio::task::spawn_blocking(users::prepare));
         Ok(gateway)
@@ -212,9 +226,17 @@ impl Gateway {
     }
 }
 
+/// The install's secret that signs tokens.
+const INSTALL_KEY: &str = "token_key";
+
+/// Where a secret of the install's own is sealed for.
+const fn install_secret_place(name: &str) -> Place<'_> {
+    Place { table: "install_secrets", row: name, column: "sealed" }
+}
+
 /// A secret of the install's own, made on first use. It also proves that the sealing key fits the database.
 async fn install_secret(store: &Store, sealer: &Sealer, name: &'static str) -> Result<Secret, OpenError> {
-    let place = Place { table: "install_secrets", row: name, column: "sealed" };
+    let place = install_secret_place(name);
     let fresh = sealer.seal(place, &Secret::generate());
     let stored =
         store.write(Lane::Any, move |conn| crate::store::install::secret_or_insert(conn, name, &fresh)).await?;

@@ -11,6 +11,7 @@ use super::{Gateway, Scope, Who};
 use crate::config::host_fault;
 use crate::domain::ids::AccountId;
 use crate::domain::mode::Mode;
+use crate::domain::plans::Plans;
 use crate::domain::secrets::Secret;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
@@ -68,7 +69,8 @@ impl Gateway {
             created_at: now,
         };
         let scope = scope.clone();
-        self.write(Lane::Any, move |conn| insert(conn, &scope, &account, now)).await??;
+        let plans = self.settings.plans.clone();
+        self.write(Lane::Any, move |conn| insert(conn, &plans, &scope, &account, now)).await??;
         self.follow_own_change().await;
         Ok(account_id)
     }
@@ -112,9 +114,15 @@ impl Gateway {
     }
 }
 
-fn insert(conn: &mut Conn, scope: &Scope, account: &ProviderAccount, now: Timestamp) -> StoreResult<Outcome<()>> {
+fn insert(
+    conn: &mut Conn,
+    plans: &Plans,
+    scope: &Scope,
+    account: &ProviderAccount,
+    now: Timestamp,
+) -> StoreResult<Outcome<()>> {
     if account.mode == Mode::Live
-        && let Some(step) = live_step_missing(conn, &account.tenant_id)?
+        && let Some(step) = live_step_missing(conn, plans, &account.tenant_id)?
     {
         return Ok(Err(step));
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::environments::open_counters;
 use super::mails::Letter;
 use super::scope::{Member, Scope, Who};
 use super::{Gateway, mails};
@@ -17,6 +18,7 @@ use crate::domain::fields::Fields;
 use crate::domain::ids::{AuditEntryId, SessionId, TenantId, UserId};
 use crate::domain::mode::Mode;
 use crate::domain::passwords;
+use crate::domain::plans::FIRST_PLAN;
 use crate::domain::secrets::Secret;
 use crate::domain::time::Timestamp;
 use crate::domain::tokens::{link_token, token_hash};
@@ -377,7 +379,7 @@ fn found_tenant(
         tenant_id: TenantId::generate(now),
         name: name.to_owned(),
         created_at: now,
-        plan: "free".to_owned(),
+        plan: FIRST_PLAN.to_owned(),
         is_operator: false,
         suspended_at: None,
     };
@@ -387,6 +389,7 @@ fn found_tenant(
         MemberRow { tenant_id: tenant_id.clone(), user_id: user.user_id.clone(), role: Role::Owner, created_at: now };
     users::add_member(conn, &owner)?;
     environments::insert(conn, &EnvironmentRow::active(&tenant_id, Environment::Sandbox, now))?;
+    open_counters(conn, &tenant_id, Environment::Sandbox, now)?;
     let entry = AuditEntry {
         entry_id: AuditEntryId::generate(now),
         tenant_id: tenant_id.clone(),
@@ -396,7 +399,7 @@ fn found_tenant(
         action: "tenant.registered".to_owned(),
         subject: Some(tenant_id.to_string()),
         before: None,
-        after: Some(json!({ "name": name, "plan": "free" }).to_string()),
+        after: Some(json!({ "name": name, "plan": FIRST_PLAN }).to_string()),
         created_at: now,
     };
     crate::store::audit::insert(conn, &entry)?;

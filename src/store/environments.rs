@@ -96,10 +96,41 @@ pub fn find(conn: &mut Conn, tenant_id: &TenantId, environment: Environment) -> 
     Ok(environments::table.find((tenant_id, environment)).get_result(conn).optional()?)
 }
 
-/// Environments that are to be made now.
-pub fn due(conn: &mut Conn, now: Timestamp, limit: i64) -> StoreResult<Vec<EnvironmentRow>> {
-    let due = environments::table.filter(environments::due_at.le(now)).order(environments::due_at).limit(limit);
-    Ok(for_update_skip_locked(due).load(conn)?)
+/// The environments of some tenants.
+pub fn of_tenants(conn: &mut Conn, tenant_ids: &[TenantId]) -> StoreResult<Vec<EnvironmentRow>> {
+    Ok(environments::table.filter(environments::tenant_id.eq_any(tenant_ids)).load(conn)?)
+}
+
+/// Whether one of `served` is to be made now.
+pub fn is_any_due(conn: &mut Conn, now: Timestamp, served: &[Environment]) -> StoreResult<bool> {
+    let due = environments::table
+        .filter(environments::due_at.le(now))
+        .filter(environments::environment.eq_any(served))
+        .select(environments::environment);
+    let first: Option<Environment> = due.first(conn).optional()?;
+    Ok(first.is_some())
+}
+
+/// Takes environments that are to be made now, and nobody else does until `lease_until`. Each has one try more.
+pub fn claim_due(
+    conn: &mut Conn,
+    now: Timestamp,
+    lease_until: Timestamp,
+    served: &[Environment],
+    limit: i64,
+) -> StoreResult<Vec<EnvironmentRow>> {
+    let due = environments::table
+        .filter(environments::due_at.le(now))
+        .filter(environments::environment.eq_any(served))
+        .order(environments::due_at)
+        .limit(limit);
+    let mut claimed: Vec<EnvironmentRow> = for_update_skip_locked(due).load(conn)?;
+    for row in &mut claimed {
+        row.due_at = Some(lease_until);
+        row.attempts += 1;
+        save(conn, row)?;
+    }
+    Ok(claimed)
 }
 
 /// Records how far the making of an environment has come.
@@ -121,6 +152,20 @@ pub fn onboarding(conn: &mut Conn, tenant_id: &TenantId, mode: Mode) -> StoreRes
     Ok(onboardings::table.find((tenant_id, mode)).get_result(conn).optional()?)
 }
 
+/// What some tenants have shown of themselves for a mode.
+pub fn onboardings(conn: &mut Conn, tenant_ids: &[TenantId], mode: Mode) -> StoreResult<Vec<OnboardingRow>> {
+    let shown = onboardings::table.filter(onboardings::tenant_id.eq_any(tenant_ids)).filter(onboardings::mode.eq(mode));
+    Ok(shown.load(conn)?)
+}
+
+/// The requests for Production of some tenants, oldest first.
+pub fn production_requests(conn: &mut Conn, tenant_ids: &[TenantId]) -> StoreResult<Vec<ProductionRequestRow>> {
+    let requests = production_requests::table
+        .filter(production_requests::tenant_id.eq_any(tenant_ids))
+        .order(production_requests::request_id);
+    Ok(requests.load(conn)?)
+}
+
 /// Records what a tenant shows of itself, or what was decided.
 pub fn save_onboarding(conn: &mut Conn, row: &OnboardingRow) -> StoreResult<()> {
     let own = onboardings::table.find((&row.tenant_id, row.mode));
@@ -128,14 +173,6 @@ pub fn save_onboarding(conn: &mut Conn, row: &OnboardingRow) -> StoreResult<()> 
         diesel::insert_into(onboardings::table).values(row).execute(conn)?;
     }
     Ok(())
-}
-
-/// A tenant's newest request for Production.
-pub fn production_request(conn: &mut Conn, tenant_id: &TenantId) -> StoreResult<Option<ProductionRequestRow>> {
-    let own = production_requests::table
-        .filter(production_requests::tenant_id.eq(tenant_id))
-        .order(production_requests::request_id.desc());
-    Ok(own.first(conn).optional()?)
 }
 
 /// Adds a request for Production.

@@ -33,6 +33,11 @@ pub fn next_invoice_number(conn: &mut Conn) -> StoreResult<i64> {
         .get_result(conn)?)
 }
 
+/// The sealed secret called `name`, if there is one.
+pub fn secret(conn: &mut Conn, name: &str) -> StoreResult<Option<String>> {
+    Ok(install_secrets::table.find(name).select(install_secrets::sealed).get_result(conn).optional()?)
+}
+
 /// The sealed secret called `name`; `sealed` becomes it when there is none yet.
 pub fn secret_or_insert(conn: &mut Conn, name: &str, sealed: &str) -> StoreResult<String> {
     or_ignore(

@@ -20,6 +20,7 @@ pub mod environments;
 pub mod events;
 pub mod inbox;
 pub mod install;
+pub mod ledger_customers;
 pub mod mails;
 mod migrations;
 pub mod mock;

@@ -3,7 +3,9 @@
 use diesel::prelude::*;
 
 use super::install::bump_directory_version;
+use super::page::Page;
 use super::schema::tenants;
+use super::sql::for_update;
 use super::{Conn, StoreResult};
 use crate::domain::ids::TenantId;
 use crate::domain::time::Timestamp;
@@ -74,6 +76,39 @@ pub fn standings(conn: &mut Conn) -> StoreResult<Vec<Standing>> {
         is_suspended: suspended_at.is_some(),
     };
     Ok(rows.into_iter().map(standing).collect())
+}
+
+/// The tenant with this id, which nobody else changes until this transaction ends.
+pub fn lock(conn: &mut Conn, tenant_id: &TenantId) -> StoreResult<Option<TenantRow>> {
+    Ok(for_update(tenants::table.find(tenant_id)).get_result(conn).optional()?)
+}
+
+/// Puts a tenant on another plan.
+pub fn set_plan(conn: &mut Conn, tenant_id: &TenantId, plan: &str) -> StoreResult<()> {
+    diesel::update(tenants::table.find(tenant_id)).set(tenants::plan.eq(plan)).execute(conn)?;
+    Ok(())
+}
+
+/// Suspends a tenant, or resumes it.
+pub fn set_suspended(conn: &mut Conn, tenant_id: &TenantId, since: Option<Timestamp>) -> StoreResult<()> {
+    diesel::update(tenants::table.find(tenant_id)).set(tenants::suspended_at.eq(since)).execute(conn)?;
+    Ok(())
+}
+
+/// A page of tenants, oldest first.
+pub fn page(conn: &mut Conn, after: Option<&str>, limit: usize) -> StoreResult<Page<TenantRow>> {
+    let mut query = tenants::table.into_boxed();
+    if let Some(after) = after {
+        query = query.filter(tenants::tenant_id.gt(after.to_owned()));
+    }
+    let rows = query.order(tenants::tenant_id).limit(limit as i64 + 1).load(conn)?;
+    Ok(Page::of(rows, limit, |row: &TenantRow| row.tenant_id.to_string()))
+}
+
+/// The plans that tenants other than the operator's are on, with how many tenants. Reads every tenant: for a start.
+pub fn plans(conn: &mut Conn) -> StoreResult<Vec<(String, i64)>> {
+    let held = tenants::table.filter(tenants::is_operator.eq(false)).group_by(tenants::plan);
+    Ok(held.select((tenants::plan, diesel::dsl::count_star())).load(conn)?)
 }
 
 /// Every tenant, oldest first.

@@ -93,6 +93,34 @@ pub fn add_member(conn: &mut Conn, member: &MemberRow) -> StoreResult<bool> {
     Ok(or_ignore(diesel::insert_into(members::table).values(member)).execute(conn)? > 0)
 }
 
+/// Somebody who owns a tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The user's address.
+    pub email: String,
+    /// Whether he has shown that the address is his.
+    pub is_verified: bool,
+}
+
+/// The owners of some tenants, the oldest membership first.
+pub fn owners(conn: &mut Conn, tenant_ids: &[TenantId]) -> StoreResult<Vec<Owner>> {
+    let owners = members::table
+        .inner_join(users::table.on(users::user_id.eq(members::user_id)))
+        .filter(members::tenant_id.eq_any(tenant_ids))
+        .filter(members::role.eq(Role::Owner))
+        .select((members::tenant_id, members::created_at, users::email, users::email_verified_at));
+    let mut rows: Vec<(TenantId, Timestamp, String, Option<Timestamp>)> = owners.load(conn)?;
+    rows.sort_by(|one, other| (one.1, &one.2).cmp(&(other.1, &other.2)));
+    let owner = |(tenant_id, _, email, verified_at): (_, _, _, Option<_>)| Owner {
+        tenant_id,
+        email,
+        is_verified: verified_at.is_some(),
+    };
+    Ok(rows.into_iter().map(owner).collect())
+}
+
 /// A user's role in a tenant.
 pub fn role(conn: &mut Conn, tenant_id: &TenantId, user_id: &UserId) -> StoreResult<Option<Role>> {
     Ok(members::table.find((tenant_id, user_id)).select(members::role).get_result(conn).optional()?)

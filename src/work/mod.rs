@@ -28,7 +28,7 @@ struct Job {
 }
 
 /// Every job. Each says how much it did; while it did something, it is run again at once.
-const JOBS: [Job; 9] = [
+const JOBS: [Job; 10] = [
     Job {
         name: "look for changed apps and keys",
         interval: Duration::from_millis(500),
@@ -70,6 +70,12 @@ const JOBS: [Job; 9] = [
         interval: Duration::from_secs(5),
         woken_by: None,
         run: |gateway| Box::pin(async move { gateway.record_key_uses().await }),
+    },
+    Job {
+        name: "make environments",
+        interval: Duration::from_secs(1),
+        woken_by: Some(|gateway| Box::pin(async move { gateway.environments_wanted().await })),
+        run: |gateway| Box::pin(async move { gateway.provision_due().await }),
     },
     Job {
         name: "forget what is old",

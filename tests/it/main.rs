@@ -41,4 +41,6 @@ mod signed_requests;
 mod store;
 mod subscriptions;
 mod tenant_apps;
+mod tenants;
+mod tenants_cli;
 mod webhook_endpoints;

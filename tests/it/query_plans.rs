@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
+use switchyard::domain::accounts::Environment;
 use switchyard::domain::ids::{AppId, PaymentId, TenantId};
 use switchyard::domain::mode::Mode;
+use switchyard::domain::plans::Period;
 use switchyard::domain::subscriptions::SubscriptionStatus;
 use switchyard::store::{
-    Conn, StoreResult, Target, api_keys, apps, inbox, payments, provider_accounts, refunds, subscriptions,
+    Conn, StoreResult, Target, api_keys, apps, environments, inbox, ledger_customers, payments, provider_accounts,
+    refunds, subscriptions, tenants, usage, users,
 };
 
 use crate::store::{assert_comes_in_order, used_gateway};
-use crate::support::TestDatabase;
+use crate::support::{TestDatabase, TestGateway};
 
 /// The plans at PostgreSQL of the statements that `work` runs, whatever their values, with what the server sets.
 fn plans_on_postgres(url: &str, work: impl FnOnce(&mut Conn) -> StoreResult<()>) -> Vec<String> {
@@ -164,5 +167,44 @@ async fn what_a_tenant_has_is_found_by_an_index() {
     });
     assert_is_looked_up(database, "the number of keys", "api_keys_by_tenant", |conn| {
         api_keys::count(conn, &tenant_id, Mode::Test).map(drop)
+    });
+}
+
+#[tokio::test]
+async fn what_of_tenants_is_asked_for_is_found_by_an_index() {
+    let gateway = TestGateway::spawn_stepped().await;
+    crate::person::Person::registered(&gateway, "ann@example.com").await;
+    let database = &gateway.database;
+    let now = gateway.clock.now();
+    let tenant_id = TenantId::parse(&database.texts("SELECT tenant_id AS text FROM tenants")[0]).unwrap();
+    let ids = [tenant_id.clone()];
+    assert_is_looked_up(database, "environments to make", "environments_due", |conn| {
+        environments::is_any_due(conn, now, &Environment::ALL).map(drop)
+    });
+    assert_is_looked_up(database, "the claim of them", "environments_due", |conn| {
+        environments::claim_due(conn, now, now.plus(Duration::from_secs(60)), &Environment::ALL, 20).map(drop)
+    });
+    assert_is_looked_up(database, "environments", "environments", |conn| {
+        environments::of_tenants(conn, &ids).map(drop)
+    });
+    assert_is_looked_up(database, "owners", "members", |conn| users::owners(conn, &ids).map(drop));
+    assert_is_looked_up(database, "companies", "onboardings", |conn| {
+        environments::onboardings(conn, &ids, Mode::Live).map(drop)
+    });
+    assert_is_looked_up(database, "requests", "production_requests_", |conn| {
+        environments::production_requests(conn, &ids).map(drop)
+    });
+    assert_is_looked_up(database, "what is used", "usage_counters", |conn| {
+        let period = Period::of(now);
+        let counter = usage::Counter { tenant_id: &tenant_id, mode: Mode::Test, period, name: usage::DELTAS };
+        usage::reserve(conn, counter, 1, Some(5)).map(drop)
+    });
+    for after in [None, Some("c")] {
+        assert_is_looked_up(database, "customers of the ledger", "ledger_customers", |conn| {
+            ledger_customers::list(conn, &tenant_id, Mode::Test, after, 20).map(drop)
+        });
+    }
+    assert_is_looked_up(database, "a page of tenants", "tenants", |conn| {
+        tenants::page(conn, Some(tenant_id.as_str()), 20).map(drop)
     });
 }

@@ -42,6 +42,9 @@ fn the_tables_of_the_readme_are_those_of_the_code() {
     check_generated("settings", &switchyard::config::markdown_table());
     check_generated("errors", &switchyard::error::markdown_table());
     check_generated("providers", &switchyard::psp::markdown_table());
+    let directory = std::env::temp_dir();
+    let plans = switchyard::config::Settings::in_directory(&directory).unwrap().plans;
+    check_generated("plans", &switchyard::config::plans::markdown_table(&plans));
 }
 
 #[test]
