@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Done, Failure};
 use crate::clock::Clock;
 use crate::config::{Settings, SettingsFaults};
-use crate::gateway::{Gateway, maintenance};
+use crate::gateway::{Gateway, mails, maintenance};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -68,6 +68,7 @@ const fn word(finding: &Finding) -> &'static str {
 async fn examine(settings: Settings, is_online: bool) -> Vec<Check> {
     let mut checks = vec![check("settings", Finding::Good, "every setting can be used")];
     checks.push(examine_reach(&settings));
+    checks.push(examine_sign_up(&settings));
     let target = settings.database.clone();
     match maintenance::pending_migrations(&settings) {
         Ok(pending) if pending.is_empty() => {
@@ -122,6 +123,14 @@ async fn examine_plans(gateway: &Gateway) -> Check {
             check("plans", Finding::Bad, detail)
         }
         Err(fault) => check("plans", Finding::Bad, fault.to_string()),
+    }
+}
+
+fn examine_sign_up(settings: &Settings) -> Check {
+    match mails::sign_up_closed(settings) {
+        Some(reason) => check("sign-up", Finding::Warning, reason),
+        None if settings.mail_smtp_url.is_some() => check("sign-up", Finding::Good, "open; mail goes out by SMTP"),
+        None => check("sign-up", Finding::Good, "open to this machine; its mail is shown at /outbox"),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{gateway, telemetry};
 
 pub(super) async fn run(settings: Settings) -> Done {
     telemetry::start_log(&settings.log_level, settings.log_json);
-    warn_if_reachable_in_the_clear(&settings);
+    warn_of_what_is_open_or_closed(&settings);
     let server = start(settings, Options::default()).await.map_err(explain)?;
     let settings = server.gateway.settings();
     tracing::info!(address = %server.address, public_url = settings.public_url, database = settings.database.describe(),
@@ -19,12 +19,15 @@ pub(super) async fn run(settings: Settings) -> Done {
     Ok(())
 }
 
-/// Plain HTTP is safe on this machine alone.
-fn warn_if_reachable_in_the_clear(settings: &Settings) {
+/// Plain HTTP is safe on this machine alone, and so is registering without mail.
+fn warn_of_what_is_open_or_closed(settings: &Settings) {
     if !settings.bind.ip().is_loopback() && !settings.public_url.starts_with("https://") {
         tracing::warn!(bind = %settings.bind,
             "reachable from other machines without https: put a TLS proxy in front and set server.public_url to its \
              https URL");
+    }
+    if let Some(reason) = gateway::mails::sign_up_closed(settings) {
+        tracing::warn!("{reason}");
     }
     if settings.webhooks_allow_private {
         tracing::warn!("webhooks.allow_private is on: events of test and sandbox may go to private addresses");

@@ -91,6 +91,16 @@ pub fn is_reachable(settings: &Settings) -> bool {
     !settings.bind.ip().is_loopback() || has_public_name
 }
 
+/// Why nobody can register at a server with these settings, if nobody can.
+#[must_use]
+pub fn sign_up_closed(settings: &Settings) -> Option<&'static str> {
+    let is_closed = settings.mail_smtp_url.is_none() && is_reachable(settings);
+    is_closed.then_some(
+        "sign-up is closed: others can reach this server and it has no mail server to show whose an address is; set \
+         mail.smtp_url",
+    )
+}
+
 impl Gateway {
     /// Whether mail is shown on a page, because there is no server to send it and nobody else to see it.
     #[must_use]
@@ -101,7 +111,7 @@ impl Gateway {
     /// Whether people can register: only where a link in a mail can reach them alone.
     #[must_use]
     pub fn is_sign_up_open(&self) -> bool {
-        self.mailer.is_some() || self.has_outbox()
+        sign_up_closed(&self.settings).is_none()
     }
 
     /// The newest mails, where there is an outbox to show.
