@@ -55,6 +55,7 @@ codes! {
     BadSignature = 401, "Bad signature", "The signature does not match, or the key is unknown or archived.";
     AuthenticationRequired = 401, "Authentication required", "Sign in, and send the token as `Authorization: Bearer …`; or send an API key as `X-Api-Key`.";
     InvalidCredentials = 401, "Wrong address or password", "No account has this address with this password.";
+    TotpRequired = 401, "Code required", "The account has a second factor. Sign in again with the code of the authenticator app as `totpCode`.";
     InvalidJwt = 401, "Invalid token", "The token is not one of this gateway's, or its session has ended. Sign in again.";
     JwtExpired = 401, "Token expired", "The token's time is over. Sign in again.";
     InvalidApiKeyFormat = 401, "Malformed API key", "An API key is `pk_<mode>_<public>.<secret>`.";
@@ -77,6 +78,7 @@ codes! {
     UnknownPayment = 404, "Unknown payment", "A provider's webhook names a payment that is not here.";
     AlreadyExists = 409, "Already exists", "There is one with this id already.";
     EndpointDisabled = 409, "Endpoint switched off", "Nothing is sent to this endpoint. Switch it on first.";
+    LastOwner = 409, "Last owner", "A tenant has at least one owner: make another member one first.";
     MethodNotAllowed = 405, "Method not allowed", "The path exists, but not with this method.";
     RequestTimeout = 408, "Request timeout", "The body did not arrive within 10 seconds.";
     IdempotencyConflict = 409, "Idempotency conflict", "The key was used with another body in the last 24 hours.";

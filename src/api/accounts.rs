@@ -40,10 +40,11 @@ pub async fn login(gateway: Data<Gateway>, request: HttpRequest, body: JsonBody)
     let mut fields = Fields::of_body(&body.0).map_err(Fault::from)?;
     let email = normal_email(&fields.required_text("email", 1, 254).unwrap_or_default());
     let password = Secret::new(fields.required_text("password", 1, 1000).unwrap_or_default());
+    let totp_code = fields.text("totpCode", 0, 20);
     fields.finish().map_err(Fault::from)?;
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let sign_in =
-        SignIn { email, password, address: peer(&request), user_agent: user_agent.unwrap_or_default().to_owned() };
+    let user_agent = user_agent.unwrap_or_default().to_owned();
+    let sign_in = SignIn { email, password, address: peer(&request), user_agent, totp_code };
     let signed_in = gateway.sign_in(sign_in).await?;
     envelope(200, &token_object(&signed_in))
 }
@@ -148,7 +149,7 @@ pub async fn switch_mode(
 }
 
 /// The one answer that holds a token.
-fn token_object(signed_in: &SignedIn) -> Value {
+pub(super) fn token_object(signed_in: &SignedIn) -> Value {
     let token = signed_in.token.expose();
     json!({
         "token": token, "accessToken": token, "user": Gateway::user_object(&signed_in.scope),

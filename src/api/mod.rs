@@ -12,6 +12,7 @@ mod environments;
 mod events;
 mod inbox;
 mod ledger_customers;
+mod members;
 mod onboarding;
 mod operators;
 mod payments;
@@ -19,6 +20,7 @@ mod plans;
 mod query;
 mod refunds;
 mod routes;
+mod second_factor;
 pub mod signed;
 mod subscriptions;
 mod webhook_endpoints;
@@ -88,7 +90,18 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(plans::plan)
         .service(plans::usage)
         .service(ledger_customers::create)
-        .service(ledger_customers::list);
+        .service(ledger_customers::list)
+        .service(second_factor::enrol)
+        .service(second_factor::confirm)
+        .service(second_factor::disable)
+        .service(members::list)
+        .service(members::change)
+        .service(members::remove)
+        .service(members::invitations)
+        .service(members::invite)
+        .service(members::show)
+        .service(members::accept)
+        .service(members::revoke);
 }
 
 /// What the document of the API says besides its operations.

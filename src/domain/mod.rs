@@ -20,3 +20,4 @@ pub mod signing;
 pub mod subscriptions;
 pub mod time;
 pub mod tokens;
+pub mod totp;

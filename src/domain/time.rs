@@ -132,6 +132,16 @@ pub fn is_time_zone(name: &str) -> bool {
     jiff::tz::TimeZone::get(name).is_ok()
 }
 
+/// The IANA names of time zones that people choose among: UTC, and those of a region, in order.
+#[must_use]
+pub fn time_zones() -> Vec<String> {
+    let known = jiff::tz::db().available().map(|name| name.to_string());
+    let mut names: Vec<String> = known.filter(|name| name.contains('/') && !name.starts_with("Etc/")).collect();
+    names.sort();
+    names.insert(0, "UTC".to_owned());
+    names
+}
+
 /// A length of time as people write it: `90s`, `15m`, `24h`, `7d`.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {

@@ -40,11 +40,12 @@ pub(super) fn record(conn: &mut Conn, scope: &Scope, deed: Deed<'_>, now: Timest
     audit::insert(conn, &entry)
 }
 
-/// Writes an entry of what the operator or the gateway itself did to a tenant, in no mode.
-pub(super) fn record_as(
+/// Writes an entry of somebody without a scope, in no mode: the operator, the gateway, or who is not signed in yet.
+pub(super) fn record_of(
     conn: &mut Conn,
-    actor: &str,
     tenant_id: &TenantId,
+    actor: &str,
+    address: Option<&str>,
     deed: Deed<'_>,
     now: Timestamp,
 ) -> StoreResult<()> {
@@ -53,7 +54,7 @@ pub(super) fn record_as(
         tenant_id: tenant_id.clone(),
         mode: None,
         actor: actor.to_owned(),
-        address: None,
+        address: address.map(str::to_owned),
         action: deed.action.to_owned(),
         subject: deed.subject.map(str::to_owned),
         before: deed.before.map(|value| value.to_string()),

@@ -220,7 +220,7 @@ fn record_outcome(conn: &mut Conn, row: &EnvironmentRow, now: Timestamp) -> Stor
         before: None,
         after: Some(json!({ "status": row.status, "error": row.error })),
     };
-    audit::record_as(conn, "gateway", &row.tenant_id, deed, now)
+    audit::record_of(conn, &row.tenant_id, "gateway", None, deed, now)
 }
 
 fn announce(

@@ -50,6 +50,8 @@ pub struct Member {
     pub name: String,
     /// Whether he has shown that the address is his.
     pub is_verified: bool,
+    /// Whether signing in takes a code of his second factor.
+    pub has_second_factor: bool,
     /// The tenant's name.
     pub tenant_name: String,
     /// The tenant's plan.

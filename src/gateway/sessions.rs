@@ -40,6 +40,7 @@ impl Gateway {
             name: format!("{} {}", user.first_name, user.last_name),
             email: user.email,
             is_verified: user.email_verified_at.is_some(),
+            has_second_factor: user.totp_confirmed_at.is_some(),
             tenant_name: tenant.name,
             plan: tenant.plan,
             preferred_environment: user.preferred_environment,
@@ -150,6 +151,19 @@ impl Gateway {
             Ok(())
         })
         .await
+    }
+
+    /// Ends one session of a person.
+    ///
+    /// # Errors
+    /// 404 for a session that is not his, or has ended.
+    pub async fn end_session(&self, scope: &Scope, session_id: &str) -> Outcome<()> {
+        let not_found = || Fault::new(Code::NotFound, "you have no such session");
+        let session_id = SessionId::parse(session_id).ok_or_else(not_found)?;
+        let user_id = scope.member()?.user_id.clone();
+        let now = self.clock.now();
+        let stood = self.write(Lane::Any, move |conn| sessions::revoke(conn, &user_id, &session_id, now)).await?;
+        if stood { Ok(()) } else { Err(not_found()) }
     }
 
     /// The sessions of a person that stand, newest first.

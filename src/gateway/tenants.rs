@@ -143,7 +143,7 @@ impl Gateway {
                     before: Some(before_object),
                     after: Some(after_object),
                 };
-                audit::record_as(conn, "operator", &wanted, deed, now)?;
+                audit::record_of(conn, &wanted, "operator", None, deed, now)?;
                 install::bump_directory_version(conn)?;
                 let report = TenantReport::new(after, &plans);
                 for owner in &report.owners {

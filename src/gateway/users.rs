@@ -102,6 +102,8 @@ pub struct SignIn {
     pub address: IpAddr,
     /// With what.
     pub user_agent: String,
+    /// The code of the second factor, from who has one.
+    pub totp_code: Option<String>,
 }
 
 /// Somebody who is in.
@@ -244,8 +246,16 @@ impl Gateway {
     /// Lets a person in, in mode `test`.
     ///
     /// # Errors
-    /// 401, the same for an unknown address and a wrong password; 429.
+    /// 401, the same for an unknown address, a wrong password and a wrong code; `TotpRequired` where the code is missing;
+    /// 429.
     pub async fn sign_in(&self, sign_in: SignIn) -> Outcome<SignedIn> {
+        let (address, user_agent) = (sign_in.address, sign_in.user_agent.clone());
+        let user = self.check_credentials(sign_in).await?;
+        self.open_session(user, address, user_agent).await
+    }
+
+    /// The user whose address, password and code these are.
+    pub(super) async fn check_credentials(&self, sign_in: SignIn) -> Outcome<UserRow> {
         self.limits.count(&sign_in.email, sign_in.address)?;
         let email = sign_in.email.clone();
         let found = self.read(move |conn| users::by_email(conn, &email)).await?;
@@ -253,11 +263,12 @@ impl Gateway {
         let hash = found.as_ref().map_or_else(|| nobodys_hash().to_owned(), |user| user.password_hash.clone());
         let is_right = self.is_password_right(sign_in.password.clone(), hash).await?;
         let Some(user) = found.filter(|_| is_right) else { return Err(wrong_credentials()) };
-        self.open_session(user, sign_in.address, sign_in.user_agent).await
+        self.check_second_factor(&user, sign_in.totp_code.as_deref()).await?;
+        Ok(user)
     }
 
     /// Opens a session of a user in the tenant that he has been a member of for longest.
-    async fn open_session(&self, user: UserRow, address: IpAddr, user_agent: String) -> Outcome<SignedIn> {
+    pub(super) async fn open_session(&self, user: UserRow, address: IpAddr, user_agent: String) -> Outcome<SignedIn> {
         let now = self.clock.now();
         let session_id = SessionId::generate(now);
         let address = address.to_string();
@@ -348,7 +359,7 @@ pub(super) fn prepare() {
     nobodys_hash();
 }
 
-fn user_row(registration: &Registration, password_hash: &str, now: Timestamp) -> UserRow {
+pub(super) fn user_row(registration: &Registration, password_hash: &str, now: Timestamp) -> UserRow {
     UserRow {
         user_id: UserId::generate(now),
         email: registration.email.clone(),
@@ -406,7 +417,7 @@ fn found_tenant(
     Ok(tenant_id)
 }
 
-fn wrong_credentials() -> Fault {
+pub(super) fn wrong_credentials() -> Fault {
     Fault::new(Code::InvalidCredentials, "the e-mail address or the password is wrong")
 }
 

@@ -22,6 +22,7 @@ pub mod inbox;
 pub mod install;
 pub mod ledger_customers;
 pub mod mails;
+pub mod members;
 mod migrations;
 pub mod mock;
 mod page;

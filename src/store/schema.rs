@@ -466,4 +466,4 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(events, deliveries, webhook_endpoints, payments, apps);
-diesel::allow_tables_to_appear_in_same_query!(users, members, sessions, tenants);
+diesel::allow_tables_to_appear_in_same_query!(users, members, sessions, tenants, invitations);

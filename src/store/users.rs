@@ -45,6 +45,12 @@ pub fn insert(conn: &mut Conn, user: &UserRow) -> StoreResult<bool> {
     Ok(or_ignore(diesel::insert_into(users::table).values(user)).execute(conn)? > 0)
 }
 
+/// Forgets a user who has just been added.
+pub fn remove(conn: &mut Conn, user_id: &UserId) -> StoreResult<()> {
+    diesel::delete(users::table.find(user_id)).execute(conn)?;
+    Ok(())
+}
+
 /// The user with this address, in lower case.
 pub fn by_email(conn: &mut Conn, email: &str) -> StoreResult<Option<UserRow>> {
     Ok(users::table.filter(users::email.eq(email)).first(conn).optional()?)
@@ -67,6 +73,38 @@ pub fn set_password(conn: &mut Conn, user_id: &UserId, hash: &str, now: Timestam
     let changes = (users::password_hash.eq(hash), users::updated_at.eq(now));
     diesel::update(users::table.find(user_id)).set(changes).execute(conn)?;
     Ok(())
+}
+
+/// Gives a user another name.
+pub fn set_name(conn: &mut Conn, user_id: &UserId, first: &str, last: &str, now: Timestamp) -> StoreResult<()> {
+    let changes = (users::first_name.eq(first), users::last_name.eq(last), users::updated_at.eq(now));
+    diesel::update(users::table.find(user_id)).set(changes).execute(conn)?;
+    Ok(())
+}
+
+/// Gives a user the secret of a second factor that he has yet to confirm, or takes it away.
+pub fn set_totp(conn: &mut Conn, user_id: &UserId, sealed: Option<&str>, now: Timestamp) -> StoreResult<()> {
+    let changes = (
+        users::totp_sealed.eq(sealed),
+        users::totp_confirmed_at.eq(None::<Timestamp>),
+        users::totp_last_step.eq(None::<i64>),
+        users::updated_at.eq(now),
+    );
+    diesel::update(users::table.find(user_id)).set(changes).execute(conn)?;
+    Ok(())
+}
+
+/// Notes that a user has shown a code of his second factor.
+pub fn confirm_totp(conn: &mut Conn, user_id: &UserId, now: Timestamp) -> StoreResult<()> {
+    let changes = (users::totp_confirmed_at.eq(now), users::updated_at.eq(now));
+    diesel::update(users::table.find(user_id)).set(changes).execute(conn)?;
+    Ok(())
+}
+
+/// Uses a step of the second factor up, and those before it; says whether it was unused.
+pub fn use_totp_step(conn: &mut Conn, user_id: &UserId, step: i64) -> StoreResult<bool> {
+    let unused = users::table.find(user_id).filter(users::totp_last_step.is_null().or(users::totp_last_step.lt(step)));
+    Ok(diesel::update(unused).set(users::totp_last_step.eq(step)).execute(conn)? > 0)
 }
 
 /// What a user likes to begin with.

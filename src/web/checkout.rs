@@ -174,7 +174,7 @@ fn groups_of_four(number: &str) -> Vec<String> {
 }
 
 /// A QR code as the side of its square, in modules, and the path of an SVG with its dark ones, run by run.
-fn code(content: &str) -> Result<(usize, String), qrcode::types::QrError> {
+pub(super) fn code(content: &str) -> Result<(usize, String), qrcode::types::QrError> {
     use std::fmt::Write as _;
     let code = QrCode::new(content)?;
     let width = code.width();

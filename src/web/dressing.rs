@@ -46,7 +46,10 @@ pub async fn dress<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
     let path = request.path();
-    let is_page = path == "/console" || path.starts_with("/console/") || OPEN_PAGES.contains(&path);
+    let is_page = path == "/console"
+        || path.starts_with("/console/")
+        || path.starts_with("/invitation/")
+        || OPEN_PAGES.contains(&path);
     let response = next.call(request).await?;
     if !is_page && response.request().path() != "/" {
         return Ok(response.map_into_left_body());

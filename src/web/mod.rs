@@ -30,7 +30,9 @@ pub mod exports;
 mod forms;
 pub mod front;
 pub mod info;
+pub mod invitation;
 mod listing;
+pub mod members;
 pub mod mock_checkout;
 mod navigation;
 pub mod outbox;
@@ -39,6 +41,7 @@ pub mod payments;
 pub mod quick_start;
 pub mod refunds;
 pub mod returning;
+pub mod settings;
 pub mod shell;
 pub mod signing_in;
 pub mod status_stream;
@@ -88,7 +91,22 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(audit_log::page)
         .service(quick_start::page)
         .service(switching::mode)
-        .service(switching::tenant);
+        .service(switching::tenant)
+        .service(members::page)
+        .service(members::invite)
+        .service(members::revoke)
+        .service(members::change_role)
+        .service(members::remove)
+        .service(invitation::page)
+        .service(invitation::accept)
+        .service(invitation::join)
+        .service(settings::page)
+        .service(settings::profile)
+        .service(settings::password)
+        .service(settings::enrol)
+        .service(settings::confirm)
+        .service(settings::disable)
+        .service(settings::end_session);
 }
 
 /// The pages of a payment, which are part of the API: a program may act at them too.

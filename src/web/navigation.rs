@@ -24,5 +24,6 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("events", "Events", "/console/events"),
     entry("quick-start", "Quick start", "/console/quick-start"),
     entry("audit", "Audit log", "/console/audit"),
+    entry("members", "Members", "/console/members"),
     entry("settings", "Settings", "/console/settings"),
 ];

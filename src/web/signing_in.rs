@@ -23,6 +23,7 @@ struct LoginPage<'a> {
     next: &'a str,
     email: &'a str,
     is_sign_up_open: bool,
+    wants_code: bool,
     refusal: Option<String>,
 }
 
@@ -63,7 +64,7 @@ pub async fn login_page(gateway: Data<Gateway>, request: HttpRequest) -> Answere
     }
     let csrf = open_token(&request);
     let is_sign_up_open = gateway.is_sign_up_open();
-    render(&LoginPage { csrf, next, email: "", is_sign_up_open, refusal: None })
+    render(&LoginPage { csrf, next, email: "", is_sign_up_open, wants_code: false, refusal: None })
 }
 
 /// Lets a person in, to where he likes to begin.
@@ -75,6 +76,7 @@ pub async fn login(gateway: Data<Gateway>, request: HttpRequest, form: OpenForm)
         password: Secret::new(form.raw("password").to_owned()),
         address: peer(&request),
         user_agent: user_agent(&request),
+        totp_code: Some(form.text("totpCode").to_owned()),
     };
     match gateway.sign_in(sign_in).await {
         Ok(signed_in) => {
@@ -88,6 +90,8 @@ pub async fn login(gateway: Data<Gateway>, request: HttpRequest, form: OpenForm)
                 next,
                 email: form.text("email"),
                 is_sign_up_open: gateway.is_sign_up_open(),
+                // Once asked for it stays; what was typed is then wrong as a whole.
+                wants_code: fault.code == Code::TotpRequired || form.has("totpCode"),
                 refusal: Some(fault.detail.clone()),
             };
             refused(&fault, &page)

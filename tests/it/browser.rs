@@ -83,6 +83,12 @@ impl Browser {
         self.ask("/execute/sync", json!({ "script": script, "args": [] })).await
     }
 
+    /// A cookie that the browser has for the page, with what it was set with.
+    pub async fn cookie(&self, name: &str) -> Value {
+        let answer = self.client.get(format!("{}/cookie/{name}", self.session)).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()["value"].clone()
+    }
+
     /// What the browser's console says, faults against the security policy among it.
     pub async fn console(&self) -> Vec<String> {
         let entries = self.ask("/se/log", json!({ "type": "browser" })).await;
