@@ -1,5 +1,7 @@
 //! Files that pages need, embedded in the program.
 
+use std::sync::OnceLock;
+
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, get};
 
@@ -21,22 +23,37 @@ pub async fn checkout_script() -> HttpResponse {
         .body(include_str!("static/checkout.js"))
 }
 
+const CONSOLE_CSS: &str = include_str!("static/console.css");
+const CONSOLE_JS: &str = include_str!("static/console.js");
+
+/// Changes with the console's files, so that a browser may keep them for as long as it likes.
+pub fn version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(CONSOLE_CSS.as_bytes());
+        hasher.update(CONSOLE_JS.as_bytes());
+        format!("{:08x}", hasher.finalize())
+    })
+}
+
+fn kept(media_type: &'static str, text: &'static str) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .content_type(media_type)
+        .body(text)
+}
+
 /// The stylesheet of the console and of the way into it.
 #[get("/static/console.css")]
 pub async fn console_stylesheet() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
-        .content_type("text/css; charset=utf-8")
-        .body(include_str!("static/console.css"))
+    kept("text/css; charset=utf-8", CONSOLE_CSS)
 }
 
 /// The script of the console.
 #[get("/static/console.js")]
 pub async fn console_script() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
-        .content_type("text/javascript; charset=utf-8")
-        .body(include_str!("static/console.js"))
+    kept("text/javascript; charset=utf-8", CONSOLE_JS)
 }
 
 /// The stylesheet of the console's pages about money.

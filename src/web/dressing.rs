@@ -10,7 +10,7 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::cookies;
-use super::shell::{Shell, Visitor, local_path, render_as, see_other};
+use super::shell::{Shell, local_path, render_as, see_other, visitor};
 use crate::error::Fault;
 use crate::problem::request_id;
 
@@ -55,7 +55,11 @@ pub async fn dress<B: MessageBody + 'static>(
         return Ok(response.map_into_left_body());
     }
     let fault = response.response().extensions().get::<Fault>().cloned();
-    let page = fault.map(|fault| page_of(response.request(), &fault));
+    let page = match fault {
+        Some(fault) if fault.status() == 401 => Some(see_other(&sign_in_path(response.request()))),
+        Some(fault) => Some(page_of(response.request(), &fault).await),
+        None => None,
+    };
     let mut response = match page {
         Some(page) => response.into_response(page).map_into_right_body(),
         None => response.map_into_left_body(),
@@ -67,17 +71,14 @@ pub async fn dress<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// The page of an error: the page to sign in at for who has to.
-fn page_of(request: &HttpRequest, fault: &Fault) -> HttpResponse {
-    if fault.status() == 401 {
-        return see_other(&sign_in_path(request));
-    }
+/// The page of an error.
+async fn page_of(request: &HttpRequest, fault: &Fault) -> HttpResponse {
     let status = StatusCode::from_u16(fault.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let request_id = request_id(request);
     let (title, detail) = (fault.code.title(), fault.detail.as_str());
     // A single one is the detail again.
     let messages = if fault.messages.len() > 1 { fault.messages.as_slice() } else { &[] };
-    let visitor = request.extensions().get::<Visitor>().cloned();
+    let visitor = visitor(request).await.ok();
     let page = match &visitor {
         Some(visitor) => {
             let shell = Shell::new(visitor, "");

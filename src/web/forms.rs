@@ -126,7 +126,7 @@ impl FromRequest for OpenForm {
         let body = Bytes::from_request(request, payload);
         let request = request.clone();
         Box::pin(async move {
-            let browser = cookies::read(&request, cookies::BROWSER).ok_or_else(not_ours)?;
+            let browser = cookies::read(&request, cookies::BROWSER).ok_or_else(no_cookie)?;
             let pairs = checked(&request, body, &browser).await?;
             Ok(Self { pairs, csrf: gateway(&request).form_token(&browser) })
         })
@@ -187,6 +187,12 @@ fn check_origin(request: &HttpRequest) -> Outcome<()> {
     let base = gateway(request).settings().base_url();
     let of_base = url::Url::parse(&base).is_ok_and(|base| base.origin().ascii_serialization() == origin);
     if of_host || of_base { Ok(()) } else { Err(not_ours()) }
+}
+
+fn no_cookie() -> Fault {
+    let detail = "the browser has not kept this site's cookie: allow it, and open the site over https, as browsers keep it \
+                  over http on their own machine alone";
+    Fault::new(Code::FormNotAccepted, detail)
 }
 
 fn not_ours() -> Fault {

@@ -96,7 +96,7 @@ async fn a_form_is_taken_only_from_a_page_of_ones_own() {
     // Who is not signed in has a token too, bound to the browser.
     let mut eve = Surfer::at(&gateway);
     let form = [("email", "ann@example.com"), ("password", PASSWORD)];
-    assert_eq!(eve.post("/login", &form).await.status, 403);
+    assert_eq!(eve.post("/login", &form).await.has("open the site over https").status, 403);
     let token = Surfer::at(&gateway).get("/login").await.hidden("csrf");
     eve.get("/login").await;
     let with_token = [&form[..], &[("csrf", token.as_str())]].concat();
@@ -231,7 +231,7 @@ async fn errors_of_the_console_are_pages_under_the_same_policy() {
         assert!(seen.headers.contains_key("x-request-id"), "{path}");
         seen.lacks(" style=").lacks("<style").lacks(" onclick=").lacks("<script>");
     }
-    assert_eq!(ann.get("/console/nothing").await.has("Not found").status, 404);
+    assert_eq!(ann.get("/console/nothing").await.has("Not found").has("Sandbox · test").status, 404);
     // The API's errors are what they were.
     let (status, answer) = Person::signed_in(&gateway, "ann@example.com").await.get("/dashboard/nothing").await;
     assert_eq!((status, &answer["code"]), (404, &json!("NotFound")));

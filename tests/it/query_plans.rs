@@ -11,8 +11,8 @@ use switchyard::domain::mode::Mode;
 use switchyard::domain::plans::Period;
 use switchyard::domain::subscriptions::SubscriptionStatus;
 use switchyard::store::{
-    Conn, StoreResult, Target, api_keys, apps, environments, inbox, ledger_customers, payments, provider_accounts,
-    refunds, subscriptions, tenants, usage, users,
+    Conn, StoreResult, Target, api_keys, apps, environments, inbox, ledger_customers, members, payments,
+    provider_accounts, refunds, subscriptions, tenants, usage, users,
 };
 
 use crate::store::{assert_comes_in_order, used_gateway};
@@ -207,4 +207,30 @@ async fn what_of_tenants_is_asked_for_is_found_by_an_index() {
     assert_is_looked_up(database, "a page of tenants", "tenants", |conn| {
         tenants::page(conn, Some(tenant_id.as_str()), 20).map(drop)
     });
+}
+
+#[actix_web::test]
+async fn who_works_for_a_tenant_is_found_by_an_index() {
+    let gateway = crate::support::TestGateway::spawn_stepped().await;
+    let ann = crate::person::Person::registered(&gateway, "ann@example.com").await;
+    for email in ["bob@example.com", "sam@example.com"] {
+        let invitation = serde_json::json!({ "email": email, "role": "viewer" });
+        assert_eq!(ann.post("/dashboard/invitations", invitation).await.0, 201);
+    }
+    let database = &gateway.database;
+    let now = gateway.clock.now();
+    let tenant = database.texts("SELECT tenant_id AS text FROM members");
+    let tenant_id = TenantId::parse(&tenant[0]).unwrap();
+    assert_is_looked_up(database, "members", "members", |conn| members::of_tenant(conn, &tenant_id).map(drop));
+    assert_is_looked_up(database, "how many", "members", |conn| members::count(conn, &tenant_id).map(drop));
+    assert_is_looked_up(database, "invitations that wait", "invitations_by_tenant", |conn| {
+        assert_eq!(members::open_invitations(conn, &tenant_id, now)?.len(), 2);
+        Ok(())
+    });
+    // SQLite has names of its own for the indexes of keys.
+    let of_token = match database.target {
+        Target::Sqlite(_) => "sqlite_autoindex_invitations_2",
+        Target::Postgres(_) => "invitations_token",
+    };
+    assert_is_looked_up(database, "the link", of_token, |conn| members::good_invitation(conn, "hash", now).map(drop));
 }
