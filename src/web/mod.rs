@@ -15,6 +15,7 @@ use crate::domain::payments::PaymentStatus;
 use crate::error::{Code, Fault};
 use crate::gateway::Payment;
 
+pub mod apps;
 pub mod assets;
 pub mod audit_log;
 mod bank_guides;
@@ -38,6 +39,7 @@ mod navigation;
 pub mod outbox;
 pub mod overview;
 pub mod payments;
+pub mod provider_accounts;
 pub mod quick_start;
 pub mod refunds;
 pub mod returning;
@@ -90,6 +92,16 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(exports::audit_as_json)
         .service(audit_log::page)
         .service(quick_start::page)
+        .service(apps::list)
+        .service(apps::create)
+        .service(apps::show)
+        .service(apps::rotate)
+        .service(apps::finish)
+        .service(apps::set_webhook)
+        .service(apps::archive)
+        .service(provider_accounts::list)
+        .service(provider_accounts::add)
+        .service(provider_accounts::archive)
         .service(switching::mode)
         .service(switching::tenant)
         .service(members::page)

@@ -22,6 +22,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("subscriptions", "Subscriptions", "/console/subscriptions"),
     entry("customers", "Customers", "/console/customers"),
     entry("events", "Events", "/console/events"),
+    entry("apps", "Apps and keys", "/console/apps"),
+    entry("providers", "Providers", "/console/providers"),
     entry("quick-start", "Quick start", "/console/quick-start"),
     entry("audit", "Audit log", "/console/audit"),
     entry("members", "Members", "/console/members"),

@@ -23,6 +23,11 @@ pub struct Browser {
 impl Browser {
     /// A browser on a phone of 390 by 844 pixels.
     pub async fn on_a_phone(with_javascript: bool) -> Self {
+        Self::of_size(390, 844, with_javascript).await
+    }
+
+    /// A browser with a window of so many pixels.
+    pub async fn of_size(width: u32, height: u32, with_javascript: bool) -> Self {
         let directory = std::env::temp_dir().join(format!("switchyard-browser-{}", random_hex(8)));
         std::fs::create_dir_all(&directory).unwrap();
         let mut driver = Command::new("chromedriver")
@@ -42,7 +47,7 @@ impl Browser {
         let javascript = if with_javascript { 1 } else { 2 };
         let options = json!({
             "args": ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"],
-            "mobileEmulation": { "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 1.0 } },
+            "mobileEmulation": { "deviceMetrics": { "width": width, "height": height, "pixelRatio": 1.0 } },
             "prefs": { "profile.managed_default_content_settings.javascript": javascript },
         });
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
@@ -52,7 +57,8 @@ impl Browser {
         Self { driver, directory, client, session: format!("{base}/{id}") }
     }
 
-    async fn ask(&self, path: &str, body: Value) -> Value {
+    /// Sends a command of the WebDriver protocol.
+    pub async fn ask(&self, path: &str, body: Value) -> Value {
         let url = format!("{}{path}", self.session);
         let answer: Value = self.client.post(url).json(&body).send().await.unwrap().json().await.unwrap();
         assert!(answer["value"]["error"].is_null(), "{path}: {answer}");
@@ -66,6 +72,33 @@ impl Browser {
     pub async fn url(&self) -> String {
         let answer = self.client.get(format!("{}/url", self.session)).send().await.unwrap();
         answer.json::<Value>().await.unwrap()["value"].as_str().unwrap().to_owned()
+    }
+
+    /// The element that a selector finds first.
+    async fn element(&self, selector: &str) -> String {
+        let found = self.ask("/element", json!({ "using": "css selector", "value": selector })).await;
+        found.as_object().unwrap().values().next().unwrap().as_str().unwrap().to_owned()
+    }
+
+    /// Clicks what a selector finds first, and says yes to a question.
+    pub async fn click(&self, selector: &str) {
+        let id = self.element(selector).await;
+        self.ask(&format!("/element/{id}/click"), json!({})).await;
+        let url = format!("{}/alert/accept", self.session);
+        self.client.post(url).json(&json!({})).send().await.unwrap();
+    }
+
+    /// Types into what a selector finds first.
+    pub async fn fill(&self, selector: &str, text: &str) {
+        let id = self.element(selector).await;
+        self.ask(&format!("/element/{id}/clear"), json!({})).await;
+        self.ask(&format!("/element/{id}/value"), json!({ "text": text })).await;
+    }
+
+    /// What is read in what a selector finds first.
+    pub async fn text(&self, selector: &str) -> String {
+        let found = self.evaluate(&format!("return document.querySelector({selector:?})?.innerText ?? ''")).await;
+        found.as_str().unwrap().to_owned()
     }
 
     /// Presses and lets go of keys, one after the other.

@@ -26,6 +26,8 @@ mod mail;
 mod members;
 mod mock_provider;
 mod modes_apart;
+mod money_browser;
+mod money_pages;
 mod nicepay_driver;
 mod payments;
 mod paypal_driver;

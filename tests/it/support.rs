@@ -370,12 +370,13 @@ struct ReceiverState {
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(String, String)>,
+    pub body: String,
     pub after: Duration,
 }
 
 impl Reply {
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), after: Duration::ZERO }
+        Self { status, headers: Vec::new(), body: String::new(), after: Duration::ZERO }
     }
 }
 
@@ -459,7 +460,7 @@ async fn receive(state: Data<ReceiverState>, request: HttpRequest, body: Bytes) 
     for (name, value) in &reply.headers {
         response.insert_header((name.as_str(), value.as_str()));
     }
-    response.finish()
+    response.body(reply.body)
 }
 
 /// Waits until `condition` holds; fails after ten seconds.
@@ -606,6 +607,22 @@ impl TestDatabase {
             }
         };
         outcome.map_err(|error| error.to_string())
+    }
+
+    /// How the database writes what is true.
+    pub fn truth(&self) -> &'static str {
+        if matches!(self.target, Target::Sqlite(_)) { "1" } else { "TRUE" }
+    }
+
+    /// The names of a table's columns.
+    pub fn columns_of(&self, table: &str) -> Vec<String> {
+        self.texts(&match self.target {
+            Target::Sqlite(_) => format!("SELECT name AS text FROM pragma_table_info('{table}')"),
+            Target::Postgres(_) => format!(
+                "SELECT column_name::text AS text FROM information_schema.columns
+                 WHERE table_name = '{table}' AND table_schema = current_schema() ORDER BY ordinal_position"
+            ),
+        })
     }
 
     /// The texts that a query answers with, in a column named `text`.

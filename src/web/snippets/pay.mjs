@@ -6,9 +6,11 @@ const secret = process.env.PAY_SECRET;
 if (!secret) throw new Error("put the app's secret into the variable PAY_SECRET");
 const body = JSON.stringify({
   external_user_id: "user-1",
+  email: "user-1@shop.example",
   amount_minor: 50000,
   currency: "IDR",
   method: "%METHOD%",
+  description: "First payment, by Node",
   return_url: "https://shop.example/thanks",
 });
 

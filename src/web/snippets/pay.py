@@ -5,9 +5,11 @@ key = "%KEY%"
 secret = os.environ["PAY_SECRET"]  # the app's secret
 body = json.dumps({
     "external_user_id": "user-1",
+    "email": "user-1@shop.example",
     "amount_minor": 50000,
     "currency": "IDR",
     "method": "%METHOD%",
+    "description": "First payment, by Python",
     "return_url": "https://shop.example/thanks",
 }).encode()
 

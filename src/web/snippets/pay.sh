@@ -1,7 +1,7 @@
 : "${PAY_SECRET:?put the app's secret into the variable PAY_SECRET}"
 URL='%URL%'
 KEY='%KEY%'
-BODY='{"external_user_id":"user-1","amount_minor":50000,"currency":"IDR","method":"%METHOD%","return_url":"https://shop.example/thanks"}'
+BODY='{"external_user_id":"user-1","email":"user-1@shop.example","amount_minor":50000,"currency":"IDR","method":"%METHOD%","description":"First payment, by curl","return_url":"https://shop.example/thanks"}'
 
 NOW=$(date +%s)
 HASH=$(printf '%s' "$BODY" | openssl dgst -sha256 | sed 's/.* //')
