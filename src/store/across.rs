@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use super::deliveries::Delivery;
 use super::events::Event;
 use super::page::Page;
-use super::payments::{Filter, Payment};
+use super::payments::{Filter, Outline, Payment};
 use super::refunds::Refund;
 use super::schema::{apps, attempts, deliveries, payments, webhook_endpoints};
 use super::sql::condition;
@@ -20,6 +20,9 @@ use crate::domain::time::Timestamp;
 
 /// Payments that are looked at for one page when several conditions meet, of which only one has an index.
 const MOST_LOOKED_AT: usize = 1_000;
+
+/// As many of them at once.
+const LOOKED_AT_AT_ONCE: usize = 250;
 
 /// An app, as lists name it.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -83,27 +86,28 @@ pub fn payments(
             |app_id| super::payments::list(conn, app_id, &indexed, before, limit),
         );
     }
-    let mut found = Vec::new();
+    let mut found: Vec<PaymentId> = Vec::new();
     let mut before = before.map(str::to_owned);
     let mut looked_at = 0;
-    loop {
-        let step = 200;
+    let next = loop {
         let page = newest(
             app_ids,
-            step,
-            |row: &Payment| row.payment_id.as_str(),
-            |app_id| super::payments::list(conn, app_id, &indexed, before.as_deref(), step),
+            LOOKED_AT_AT_ONCE,
+            |row: &Outline| row.payment_id.as_str(),
+            |app_id| super::payments::outlines(conn, app_id, &indexed, before.as_deref(), LOOKED_AT_AT_ONCE),
         )?;
         looked_at += page.items.len();
-        found.extend(page.items.into_iter().filter(|row| fits(row, filter)));
+        found.extend(page.items.into_iter().filter(|row| fits(row, filter)).map(|row| row.payment_id));
         if found.len() > limit {
-            return Ok(Page::of(found, limit, |row: &Payment| row.payment_id.to_string()));
+            found.truncate(limit);
+            break found.last().map(ToString::to_string);
         }
         if page.next.is_none() || looked_at >= MOST_LOOKED_AT {
-            return Ok(Page { items: found, next: page.next });
+            break page.next;
         }
         before = page.next;
-    }
+    };
+    Ok(Page { items: super::payments::with_ids(conn, &found)?, next })
 }
 
 /// The one condition of a filter, with its times, that finds the fewest by an index; and whether that is all of it.
@@ -134,7 +138,7 @@ fn narrowest(filter: &Filter) -> (Filter, bool) {
     (indexed, conditions < 2)
 }
 
-fn fits(row: &Payment, filter: &Filter) -> bool {
+fn fits(row: &Outline, filter: &Filter) -> bool {
     filter.status.is_none_or(|status| row.status == status)
         && filter.method.as_ref().is_none_or(|method| row.method == *method)
         && filter.provider.as_ref().is_none_or(|provider| row.provider == *provider)
@@ -181,9 +185,8 @@ pub fn payments_named(conn: &mut Conn, app_ids: &[AppId], text: &str) -> StoreRe
     }
     ids.sort();
     ids.dedup();
-    let mut rows: Vec<Payment> = payments::table.filter(payments::payment_id.eq_any(ids)).load(conn)?;
+    let mut rows = super::payments::with_ids(conn, &ids)?;
     rows.retain(|row| app_ids.contains(&row.app_id));
-    rows.sort_by(|one, other| other.payment_id.cmp(&one.payment_id));
     Ok(rows)
 }
 

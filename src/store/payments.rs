@@ -266,16 +266,14 @@ pub fn insert_receipt(conn: &mut Conn, receipt: &Receipt) -> StoreResult<()> {
     Ok(())
 }
 
-/// A page of an app's payments, newest first.
+/// An app's payments that a filter lets through, from a place in the list on.
 ///
 /// Ids sort by time, so a range of time is a range of ids and every filter has an index that ends in the id.
-pub fn list(
-    conn: &mut Conn,
-    app_id: &AppId,
-    filter: &Filter,
+fn filtered<'a>(
+    app_id: &'a AppId,
+    filter: &'a Filter,
     before: Option<&str>,
-    limit: usize,
-) -> StoreResult<Page<Payment>> {
+) -> payments::BoxedQuery<'a, super::MultiBackend> {
     let mut query = payments::table.filter(payments::app_id.eq(app_id)).into_boxed();
     if let Some(status) = filter.status {
         query = query.filter(payments::status.eq(status));
@@ -302,8 +300,59 @@ pub fn list(
     if let Some(before) = before {
         query = query.filter(payments::payment_id.lt(before.to_owned()));
     }
-    let rows = query.order(payments::payment_id.desc()).limit(limit as i64 + 1).load(conn)?;
+    query.order(payments::payment_id.desc())
+}
+
+/// A page of an app's payments, newest first.
+pub fn list(
+    conn: &mut Conn,
+    app_id: &AppId,
+    filter: &Filter,
+    before: Option<&str>,
+    limit: usize,
+) -> StoreResult<Page<Payment>> {
+    let rows = filtered(app_id, filter, before).limit(limit as i64 + 1).load(conn)?;
     Ok(Page::of(rows, limit, |row: &Payment| row.payment_id.to_string()))
+}
+
+/// What of a payment a filter looks at.
+#[derive(Clone, Debug, Queryable)]
+pub struct Outline {
+    pub payment_id: PaymentId,
+    pub status: PaymentStatus,
+    pub method: String,
+    pub provider: String,
+    pub external_user_id: String,
+    pub invoice_number: String,
+}
+
+/// As [`list`], of their outlines.
+pub fn outlines(
+    conn: &mut Conn,
+    app_id: &AppId,
+    filter: &Filter,
+    before: Option<&str>,
+    limit: usize,
+) -> StoreResult<Page<Outline>> {
+    let columns = (
+        payments::payment_id,
+        payments::status,
+        payments::method,
+        payments::provider,
+        payments::external_user_id,
+        payments::invoice_number,
+    );
+    let rows = filtered(app_id, filter, before).select(columns).limit(limit as i64 + 1).load(conn)?;
+    Ok(Page::of(rows, limit, |row: &Outline| row.payment_id.to_string()))
+}
+
+/// The payments with these ids, of any app, newest first.
+pub fn with_ids(conn: &mut Conn, payment_ids: &[PaymentId]) -> StoreResult<Vec<Payment>> {
+    if payment_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let named = payments::table.filter(payments::payment_id.eq_any(payment_ids));
+    Ok(named.order(payments::payment_id.desc()).load(conn)?)
 }
 
 condition! {

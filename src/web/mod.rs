@@ -15,6 +15,7 @@ use crate::domain::payments::PaymentStatus;
 use crate::error::{Code, Fault};
 use crate::gateway::Payment;
 
+pub mod api_keys;
 pub mod apps;
 pub mod assets;
 pub mod audit_log;
@@ -99,6 +100,11 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(apps::finish)
         .service(apps::set_webhook)
         .service(apps::archive)
+        .service(api_keys::list)
+        .service(api_keys::create)
+        .service(api_keys::rotate)
+        .service(api_keys::switch)
+        .service(api_keys::delete)
         .service(provider_accounts::list)
         .service(provider_accounts::add)
         .service(provider_accounts::archive)

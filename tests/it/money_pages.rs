@@ -12,7 +12,7 @@ use crate::support::{Product, Receiver, Reply, TestGateway, id_of};
 use crate::surfer::Surfer;
 
 /// Every page of this part that needs no id.
-pub const PAGES: [&str; 11] = [
+pub const PAGES: [&str; 12] = [
     "/console",
     "/console/payments",
     "/console/payments?attention=1",
@@ -21,6 +21,7 @@ pub const PAGES: [&str; 11] = [
     "/console/customers",
     "/console/events",
     "/console/apps",
+    "/console/api-keys",
     "/console/providers",
     "/console/quick-start",
     "/console/audit",
@@ -340,4 +341,37 @@ async fn a_provider_account_is_added_by_a_form_that_asks_what_the_provider_wants
     surfer.get("/console/providers").await.has("out of use");
     surfer.get("/console/audit").await.has("provider_account.added").has("provider_account.archived");
     surfer.submit("/console", "/console/mode", &[("mode", "test")]).await;
+}
+
+#[actix_web::test]
+async fn an_api_key_is_made_rotated_switched_off_and_deleted_by_forms() {
+    let (gateway, mut surfer, person, ..) = shop().await;
+    let page = "/console/api-keys";
+    assert_eq!(surfer.submit(page, page, &[("name", "No scope")]).await.status, 400);
+    let fields = [("name", "Bookkeeping"), ("scope", "webhooks:read"), ("scope", "balance:read")];
+    let made = surfer.submit(page, page, &fields).await;
+    let key = said_by(&made.text, "key");
+    assert!(said_by(&made.text, "env-text").contains(&format!("PAY_API_KEY={key}\n")));
+    let caller =
+        async |key: &str| gateway.server.gateway.caller_of_key(key, None).await.map(|scope| scope.actor().to_owned());
+    let id = caller(&key).await.unwrap();
+    surfer.get(page).await.has("Bookkeeping").has("webhooks:read, balance:read").lacks(&key);
+    let rotated = surfer.submit(page, &format!("{page}/{id}/rotate"), &[]).await;
+    let fresh = said_by(&rotated.text, "key");
+    assert_ne!(fresh, key);
+    assert_eq!((caller(&key).await.unwrap(), caller(&fresh).await.unwrap()), (id.clone(), id.clone()));
+    let switch = format!("{page}/{id}/switch");
+    surfer.submit(page, &switch, &[("to", "off")]).await.leads_to("/console/api-keys?done=off");
+    assert!(caller(&fresh).await.is_err());
+    surfer.submit(page, &switch, &[("to", "on")]).await.leads_to("/console/api-keys?done=on");
+    assert!(caller(&fresh).await.is_ok());
+    let mut stranger = Surfer::registered(&gateway, "stranger@example.com").await;
+    assert_eq!(stranger.submit(page, &format!("{page}/{id}/delete"), &[]).await.status, 404);
+    surfer.submit(page, &format!("{page}/{id}/delete"), &[]).await.leads_to("/console/api-keys?done=delete");
+    assert!(caller(&fresh).await.is_err());
+    surfer.get(page).await.lacks("Bookkeeping");
+    let scope = scope_of(&gateway, &person).await;
+    let demote = format!("UPDATE members SET role = 'viewer' WHERE user_id = '{}'", scope.actor());
+    assert_eq!(gateway.database.execute(&demote), Ok(1));
+    assert_eq!(surfer.submit(page, page, &fields).await.status, 403);
 }
