@@ -27,10 +27,12 @@ enum LetsIn {
     Person,
     /// A member of a tenant, by a token.
     Member,
+    /// A member of a tenant, by a token of any mode: it is about the tenant's people.
+    Colleague,
     /// A member, or a machine whose key has this scope (or any key, where there is none).
     MemberOrKey(Option<&'static str>),
 }
-use LetsIn::{Anyone, App, Member, MemberOrKey, Person as PersonAlone};
+use LetsIn::{Anyone, App, Colleague, Member, MemberOrKey, Person as PersonAlone};
 
 /// What another tenant, another app and another mode get.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +84,7 @@ impl Row {
 fn table() -> Vec<Row> {
     const KEY: &str = "/dashboard/api-keys/{key_id}";
     const ENDPOINT: &str = "/dashboard/webhooks/{id}";
+    const MEMBER: &str = "/dashboard/members/{user_id}";
     const PAYMENT: &str = r#"{"external_user_id":"user-1","email":"a@shop.example","amount_minor":50000,"currency":"IDR",
         "method":"va_bca","return_url":"https://shop.example/"}"#;
     vec![
@@ -150,7 +153,23 @@ fn table() -> Vec<Row> {
             .body(r#"{"since":"2020-01-01T00:00:00Z"}"#)
             .changes(),
         row(Member, "DELETE", ENDPOINT, 200, NotThere("NotFound")).changes(),
+        // The people of the tenant, the same in every mode.
+        row(Anyone(400), "GET", "/dashboard/invitations/accept", 400, OnHisOwn).query("token=nothing"),
+        row(Anyone(400), "POST", "/dashboard/invitations/accept", 400, OnHisOwn)
+            .body(r#"{"token":"nothing","password":"correct horse"}"#),
+        row(Colleague, "GET", "/dashboard/members", 200, SeesNothing),
+        row(Colleague, "GET", "/dashboard/invitations", 200, SeesNothing).changes(),
+        row(Colleague, "POST", "/dashboard/invitations", 201, OnHisOwn)
+            .body(r#"{"email":"new@example.com","role":"viewer"}"#)
+            .changes(),
+        row(Colleague, "PATCH", MEMBER, 200, NotThere("NotFound")).body(r#"{"role":"developer"}"#).changes(),
+        row(Colleague, "DELETE", MEMBER, 200, NotThere("NotFound")).changes(),
+        row(Colleague, "DELETE", "/dashboard/invitations/{invitation_id}", 200, NotThere("NotFound")).changes(),
         // People about themselves.
+        row(PersonAlone, "POST", "/dashboard/auth/totp", 201, OnHisOwn),
+        row(PersonAlone, "POST", "/dashboard/auth/totp/confirm", 400, OnHisOwn).body(r#"{"code":"not it"}"#),
+        row(PersonAlone, "DELETE", "/dashboard/auth/totp", 200, OnHisOwn)
+            .body(r#"{"password":"correct horse battery"}"#),
         row(PersonAlone, "GET", "/dashboard/auth/me", 200, OnHisOwn),
         row(PersonAlone, "PATCH", "/dashboard/auth/preferences", 200, OnHisOwn).body(r#"{"timeZone":"Asia/Jakarta"}"#),
         row(PersonAlone, "POST", "/dashboard/auth/refresh", 200, OnHisOwn).body("{}"),
@@ -234,7 +253,10 @@ impl World {
                      WHERE endpoint_id = '{}'", self.things["id"]),
             format!("SELECT key_id || name || secret_hash || COALESCE(disabled_at, 0) || COALESCE(deleted_at, 0) AS text FROM api_keys
                      WHERE key_id = '{}'", self.things["key_id"]),
-            format!("SELECT email || password_hash || COALESCE(time_zone, '') AS text FROM users WHERE email = '{}'", self.ann.email),
+            format!("SELECT user_id || role AS text FROM members WHERE user_id = '{}' ORDER BY tenant_id", self.things["user_id"]),
+            format!("SELECT invitation_id || role || COALESCE(revoked_at, 0) AS text FROM invitations
+                     WHERE invitation_id = '{}'", self.things["invitation_id"]),
+            format!("SELECT email || password_hash || COALESCE(totp_sealed, '') || COALESCE(time_zone, '') AS text FROM users WHERE email = '{}'", self.ann.email),
             format!("SELECT session_id || mode || COALESCE(revoked_at, 0) AS text FROM sessions WHERE user_id IN
                      (SELECT user_id FROM users WHERE email = '{}') AND revoked_at IS NULL ORDER BY session_id", self.ann.email),
         ]
@@ -317,13 +339,19 @@ async fn world() -> World {
         ),
     ];
 
-    Person::registered(&gateway, "vic@example.com").await;
-    let join = format!(
-        "UPDATE members SET role = 'viewer', tenant_id = '{}' WHERE user_id IN
-         (SELECT user_id FROM users WHERE email = 'vic@example.com')",
-        scope.tenant_id
-    );
-    assert_eq!(gateway.database.execute(&join), Ok(1));
+    for email in ["vic@example.com", "sam@example.com"] {
+        Person::registered(&gateway, email).await;
+        let join = format!(
+            "UPDATE members SET role = 'viewer', tenant_id = '{}' WHERE user_id IN
+             (SELECT user_id FROM users WHERE email = '{email}')",
+            scope.tenant_id
+        );
+        assert_eq!(gateway.database.execute(&join), Ok(1));
+    }
+    let sam = gateway.database.texts("SELECT user_id AS text FROM users WHERE email = 'sam@example.com'");
+    let invitation = json!({ "email": "ivy@example.com", "role": "viewer" });
+    let (status, invitation) = ann.post("/dashboard/invitations", invitation).await;
+    assert_eq!(status, 201, "{invitation}");
     let viewer = Person::signed_in(&gateway, "vic@example.com").await;
     let narrow_key = full(&made_key(&ann, json!({ "scopes": ["webhooks:read"] })).await);
 
@@ -339,6 +367,8 @@ async fn world() -> World {
         ("app_key", app.public_key.clone()),
         ("id", endpoint["data"]["id"].as_str().unwrap().to_owned()),
         ("endpoint_url", "http://127.0.0.1:9/hook-of-ann".to_owned()),
+        ("user_id", sam[0].clone()),
+        ("invitation_id", invitation["data"]["id"].as_str().unwrap().to_owned()),
         ("provider", "mock".to_owned()),
         ("mode", "test".to_owned()),
         ("account_id", "pac_01k7v3m2q8d4r5s6t7v8w9x0yz".to_owned()),
@@ -352,7 +382,7 @@ fn is_fitting(row: &Row, credential: &Credential) -> bool {
         (row.lets_in, credential),
         (Anyone(_), _)
             | (App, Credential::Signature(_))
-            | (PersonAlone | Member | MemberOrKey(_), Credential::Token(_))
+            | (PersonAlone | Colleague | Member | MemberOrKey(_), Credential::Token(_))
             | (MemberOrKey(_), Credential::Key(_))
     )
 }
@@ -441,8 +471,8 @@ async fn no_operation_does_anything_for_a_credential_that_must_not() {
             expect("a key without the scope", row, answer, 403, "InsufficientScope");
         }
         for (who, credentials) in &world.strangers {
-            // In another mode Ann is still the same person.
-            if matches!(row.lets_in, PersonAlone) && *who == ANOTHER_MODE {
+            // In another mode Ann is still the same person, and so are her colleagues.
+            if matches!(row.lets_in, PersonAlone | Colleague) && *who == ANOTHER_MODE {
                 continue;
             }
             for credential in credentials.iter().filter(|credential| is_fitting(row, credential)) {
@@ -467,7 +497,7 @@ async fn no_operation_does_anything_for_a_credential_that_must_not() {
         if let MemberOrKey(_) = row.lets_in {
             right.push(Credential::Key(world.key.clone()));
         }
-        if matches!(row.lets_in, Member | MemberOrKey(_)) && !row.changes {
+        if matches!(row.lets_in, Colleague | Member | MemberOrKey(_)) && !row.changes {
             right.push(Credential::Token(world.viewer.clone()));
         }
         for credential in &right {
