@@ -31,6 +31,24 @@ pub struct Person(pub Scope);
 /// [`Scope::require_scope`].
 pub struct TenantCaller(pub Scope);
 
+/// As [`TenantCaller`], whatever the mode of a person's token: for the way to Production, which one begins before the
+/// mode that one gets is served, where only `live` is.
+pub struct Newcomer(pub Scope);
+
+impl FromRequest for Newcomer {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let has_key = request.headers().contains_key(API_KEY);
+            let scope = if has_key { machine(&request).await } else { member(&request).await };
+            scope.map(Self).map_err(Problem)
+        })
+    }
+}
+
 impl FromRequest for Caller {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;

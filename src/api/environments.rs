@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{get, post};
 use serde_json::{Value, json};
 
-use super::caller::{Caller, JsonBody};
+use super::caller::{JsonBody, Person};
 use super::envelope::{envelope, envelope_saying};
 use crate::domain::accounts::Environment;
 use crate::domain::fields::Fields;
@@ -15,7 +15,7 @@ use crate::problem::Answered;
 /// Asks for an environment: `testnet` or `sandbox`, `mainnet` or `production`.
 #[utoipa::path(tag = "Environments", responses((status = 201), (status = 400), (status = 401), (status = 403), (status = 421)))]
 #[post("/dashboard/contracts/provision")]
-pub async fn provision(gateway: Data<Gateway>, caller: Caller, body: JsonBody) -> Answered {
+pub async fn provision(gateway: Data<Gateway>, caller: Person, body: JsonBody) -> Answered {
     let mut fields = Fields::of_body(&body.0).map_err(Fault::from)?;
     if !fields.is_given("environment") {
         fields.missing("environment");
@@ -40,7 +40,7 @@ pub async fn provision(gateway: Data<Gateway>, caller: Caller, body: JsonBody) -
 /// The tenant's environments that are provisioned.
 #[utoipa::path(tag = "Environments", responses((status = 200), (status = 401)))]
 #[get("/dashboard/contracts")]
-pub async fn list(gateway: Data<Gateway>, caller: Caller) -> Answered {
+pub async fn list(gateway: Data<Gateway>, caller: Person) -> Answered {
     let rows = gateway.environments(&caller.0).await?;
     let provisioned = Environment::ALL.into_iter().filter_map(|environment| {
         let row = rows.iter().find(|row| row.environment == environment && row.provisioned_at.is_some())?;
@@ -55,7 +55,7 @@ pub async fn list(gateway: Data<Gateway>, caller: Caller) -> Answered {
 /// How far both environments of the tenant are.
 #[utoipa::path(tag = "Environments", params(("tenant_id" = String, Path)), responses((status = 200), (status = 401), (status = 404)))]
 #[get("/dashboard/contracts/{tenant_id}/status")]
-pub async fn status(gateway: Data<Gateway>, caller: Caller, tenant_id: Path<String>) -> Answered {
+pub async fn status(gateway: Data<Gateway>, caller: Person, tenant_id: Path<String>) -> Answered {
     if tenant_id.as_str() != caller.0.tenant_id.as_str() {
         return Err(Fault::new(Code::NotFound, "you are not a member of such a tenant").into());
     }

@@ -43,8 +43,10 @@ enum Stranger {
     SeesNothing,
     /// He acts for himself.
     OnHisOwn,
+    /// 404 with this code for another tenant. The modes of a tenant share it.
+    NotHisTenants(&'static str),
 }
-use Stranger::{NotThere, OnHisOwn, SeesNothing};
+use Stranger::{NotHisTenants, NotThere, OnHisOwn, SeesNothing};
 
 #[derive(Clone, Debug)]
 struct Row {
@@ -134,6 +136,23 @@ fn table() -> Vec<Row> {
         row(App, "POST", "/v1/subscriptions/{subscription_id}/cancel", 200, NotThere("SubscriptionNotFound")),
         // Machines.
         row(MemberOrKey(None), "GET", "/api/v1/whoami", 200, OnHisOwn),
+        // Environments, plan, the way to Production, and the ledger's customers.
+        row(Member, "GET", "/dashboard/contracts", 200, OnHisOwn),
+        row(Member, "GET", "/dashboard/contracts/{tenant_id}/status", 200, NotHisTenants("NotFound")),
+        row(Member, "POST", "/dashboard/contracts/provision", 201, OnHisOwn)
+            .body(r#"{"environment":"testnet"}"#)
+            .changes(),
+        row(Member, "GET", "/dashboard/billing/plan", 200, OnHisOwn),
+        row(Member, "GET", "/dashboard/billing/usage", 200, OnHisOwn).query("period=2026-11"),
+        row(MemberOrKey(Some("onboarding:read")), "GET", "/v1/onboarding/status", 200, OnHisOwn),
+        row(MemberOrKey(Some("onboarding:write")), "POST", "/v1/onboarding/submit", 200, OnHisOwn)
+            .body(r#"{"termsAccepted":true,"company":{"legalName":"Ltd","country":"ID","registrationNumber":"1"}}"#)
+            .changes(),
+        row(MemberOrKey(Some("onboarding:write")), "POST", "/v1/production-access/request", 201, OnHisOwn)
+            .body(r#"{"companyName":"Ltd","expectedMonthlyVolume":1}"#)
+            .changes(),
+        row(Member, "GET", "/dashboard/customers", 200, SeesNothing),
+        row(Member, "POST", "/dashboard/customers", 201, OnHisOwn).body(r#"{"customerId":"new"}"#).changes(),
         // API keys.
         row(Member, "GET", "/dashboard/api-keys", 200, SeesNothing),
         row(Member, "POST", "/dashboard/api-keys", 201, OnHisOwn).body(r#"{"name":"new"}"#).changes(),
@@ -253,6 +272,9 @@ impl World {
                      WHERE endpoint_id = '{}'", self.things["id"]),
             format!("SELECT key_id || name || secret_hash || COALESCE(disabled_at, 0) || COALESCE(deleted_at, 0) AS text FROM api_keys
                      WHERE key_id = '{}'", self.things["key_id"]),
+            format!("SELECT environment || status AS text FROM environments WHERE tenant_id = '{}'", self.things["tenant_id"]),
+            format!("SELECT customer_id || COALESCE(display_name, '') AS text FROM ledger_customers
+                     WHERE tenant_id = '{}' AND mode = 'test' ORDER BY customer_id", self.things["tenant_id"]),
             format!("SELECT user_id || role AS text FROM members WHERE user_id = '{}' ORDER BY tenant_id", self.things["user_id"]),
             format!("SELECT invitation_id || role || COALESCE(revoked_at, 0) AS text FROM invitations
                      WHERE invitation_id = '{}'", self.things["invitation_id"]),
@@ -269,7 +291,11 @@ impl World {
     fn shows_anns(&self, row: &Row, text: &str) -> bool {
         let asked = format!("{}?{}{}", row.path, row.query, row.body.unwrap_or_default());
         let given = |name: &str| asked.contains(&format!("{{{name}}}"));
-        let shown = |(name, value): (&&str, &String)| !given(name) && value.len() > 8 && text.contains(value.as_str());
+        // In every mode Ann sees whose she is.
+        let is_shared = |name: &str| name == "tenant_id";
+        let shown = |(name, value): (&&str, &String)| {
+            !given(name) && !is_shared(name) && value.len() > 8 && text.contains(value.as_str())
+        };
         self.things.iter().any(shown)
     }
 }
@@ -301,6 +327,9 @@ async fn world() -> World {
         .post("/dashboard/webhooks", json!({ "url": "http://127.0.0.1:9/hook-of-ann", "events": ["payment.failed"] }))
         .await;
     assert_eq!(status, 201, "{endpoint}");
+
+    let customer_id = "customer-of-ann";
+    assert_eq!(ann.post("/dashboard/customers", json!({ "customerId": customer_id })).await.0, 201);
 
     // What was revoked: an app, a session and keys of Ann's own.
     let revoked_app = product_of(&gateway, &ann).await;
@@ -367,6 +396,8 @@ async fn world() -> World {
         ("app_key", app.public_key.clone()),
         ("id", endpoint["data"]["id"].as_str().unwrap().to_owned()),
         ("endpoint_url", "http://127.0.0.1:9/hook-of-ann".to_owned()),
+        ("tenant_id", scope.tenant_id.to_string()),
+        ("customer_id", customer_id.to_owned()),
         ("user_id", sam[0].clone()),
         ("invitation_id", invitation["data"]["id"].as_str().unwrap().to_owned()),
         ("provider", "mock".to_owned()),
@@ -480,7 +511,8 @@ async fn no_operation_does_anything_for_a_credential_that_must_not() {
                 assert!(!world.shows_anns(row, &answer.text), "{who} sees Ann's: {row:?}: {}", answer.text);
                 match row.stranger {
                     NotThere(code) => expect(who, row, answer, 404, code),
-                    SeesNothing | OnHisOwn => {
+                    NotHisTenants(code) if *who != ANOTHER_MODE => expect(who, row, answer, 404, code),
+                    SeesNothing | OnHisOwn | NotHisTenants(_) => {
                         assert_eq!(answer.status, row.right, "{who}: {row:?}: {}", answer.text);
                     }
                 }

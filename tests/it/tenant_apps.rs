@@ -59,6 +59,10 @@ pub fn let_tenant_into_production(database: &TestDatabase, tenant: &str) {
             "INSERT INTO environments (tenant_id, environment, status, attempts, provisioned_at, created_at)
              VALUES ('{tenant}', 'production', 'active', 1, {now}, {now})"
         ),
+        format!(
+            "UPDATE users SET email_verified_at = {now} WHERE user_id IN
+             (SELECT user_id FROM members WHERE tenant_id = '{tenant}' AND role = 'owner')"
+        ),
         "UPDATE counters SET value = value + 1 WHERE name = 'directory'".to_owned(),
     ] {
         assert_eq!(database.execute(&statement), Ok(1), "{statement}");

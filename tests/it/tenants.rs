@@ -346,6 +346,19 @@ async fn a_server_without_live_sends_production_elsewhere() {
 }
 
 #[actix_web::test]
+async fn where_only_live_is_served_the_way_to_it_can_be_gone_all_the_same() {
+    let gateway = TestGateway::spawn_with(Clock::system(), false, |settings| settings.modes = vec![Mode::Live]).await;
+    let ann = Person::registered(&gateway, "ann@example.com").await;
+    assert_eq!(ann.get("/v1/onboarding/status").await.0, 200);
+    assert_eq!(ann.post("/v1/onboarding/submit", company()).await.0, 200);
+    assert_eq!(ann.post("/v1/production-access/request", wish()).await.0, 201);
+    decide(&gateway, "ann@example.com", Decision::Approve { plan: Some("pilot".to_owned()) }).await;
+    gateway.step().await;
+    assert_eq!(environment(&ann, "mainnet").await["status"], "active");
+    assert_eq!(ann.in_mode("live").await.get("/dashboard/billing/plan").await.1["data"]["mode"], "live");
+}
+
+#[actix_web::test]
 async fn test_and_sandbox_approve_themselves_and_live_waits_for_the_operator() {
     let gateway = TestGateway::spawn_stepped().await;
     let ann = Person::registered(&gateway, "ann@example.com").await;
