@@ -25,6 +25,7 @@ pub async fn checkout_script() -> HttpResponse {
 
 const CONSOLE_CSS: &str = include_str!("static/console.css");
 const CONSOLE_JS: &str = include_str!("static/console.js");
+const FIGURES_CSS: &str = include_str!("static/figures.css");
 
 /// Changes with the console's files, so that a browser may keep them for as long as it likes.
 pub fn version() -> &'static str {
@@ -33,6 +34,7 @@ pub fn version() -> &'static str {
         let mut hasher = crc32fast::Hasher::new();
         hasher.update(CONSOLE_CSS.as_bytes());
         hasher.update(CONSOLE_JS.as_bytes());
+        hasher.update(FIGURES_CSS.as_bytes());
         format!("{:08x}", hasher.finalize())
     })
 }
@@ -59,8 +61,5 @@ pub async fn console_script() -> HttpResponse {
 /// The stylesheet of the console's pages about money.
 #[get("/static/figures.css")]
 pub async fn figures_stylesheet() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
-        .content_type("text/css; charset=utf-8")
-        .body(include_str!("static/figures.css"))
+    kept("text/css; charset=utf-8", FIGURES_CSS)
 }

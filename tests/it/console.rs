@@ -262,7 +262,7 @@ async fn the_outbox_is_told_only_to_who_asks_this_machine_by_its_own_name() {
 async fn the_console_weighs_less_than_it_may() {
     let gateway = TestGateway::spawn_stepped().await;
     let mut weight = 0;
-    for path in ["/static/console.css", "/static/console.js"] {
+    for path in ["/static/console.css", "/static/figures.css", "/static/console.js"] {
         weight += reqwest::get(gateway.url(path)).await.unwrap().bytes().await.unwrap().len();
     }
     assert!(weight <= 120 * 1024, "{weight} bytes");
