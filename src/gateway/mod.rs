@@ -77,7 +77,7 @@ pub use inbox::{Posted, Verdict};
 pub use joining::Newcomer;
 pub use ledger_customers::NewLedgerCustomer;
 pub use members::Invited;
-pub use onboarding::{ProductionWish, Submission};
+pub use onboarding::{ProductionWish, Step, StepReport, Submission};
 pub use overview::{EndpointState, Overview};
 pub use payments::PaymentPage;
 pub use provider_accounts::AccountOptions;

@@ -217,7 +217,83 @@ fn require_owner(scope: &Scope) -> Outcome<()> {
     }
 }
 
+/// A step of the way to Production.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// An owner shows that his address is his.
+    ConfirmAddress,
+    /// A plan that has Production.
+    Plan,
+    /// Terms and company.
+    Company,
+    /// The request for production access.
+    Request,
+    /// The operator's approval of both.
+    Approval,
+    /// The environment itself.
+    Provisioning,
+}
+
+/// How far a tenant is with a step.
+#[derive(Clone, Debug)]
+pub struct StepReport {
+    /// Which.
+    pub step: Step,
+    /// Whether it is taken.
+    pub is_done: bool,
+    /// Whether somebody else has it in hand: the operator, or the gateway.
+    pub is_waiting: bool,
+    /// Why it has to be taken again.
+    pub reason: Option<String>,
+}
+
+impl Standing {
+    fn report(&self, plans: &Plans) -> Vec<StepReport> {
+        let company = self.onboarding.as_ref();
+        let request = self.request.as_ref();
+        let is_given = |status: Option<&str>| status.is_some_and(|status| status != "rejected");
+        let company_is_given = is_given(company.map(|row| row.kyb_status.as_str()));
+        let request_is_made = is_given(request.map(|row| row.status.as_str()));
+        let production = self.environments.iter().find(|row| row.environment == Environment::Production);
+        let is_in_state = |state: &str| production.is_some_and(|row| row.status == state);
+        let done = |step, is_done| StepReport { step, is_done, is_waiting: false, reason: None };
+        vec![
+            done(Step::ConfirmAddress, self.has_verified_owner()),
+            done(Step::Plan, plan_of(plans, &self.tenant).has_production),
+            StepReport {
+                reason: company.filter(|_| !company_is_given).and_then(|row| row.reason.clone()),
+                ..done(Step::Company, company_is_given)
+            },
+            StepReport {
+                reason: request.filter(|_| !request_is_made).and_then(|row| row.reason.clone()),
+                ..done(Step::Request, request_is_made)
+            },
+            StepReport { is_waiting: company_is_given && request_is_made, ..done(Step::Approval, self.is_approved()) },
+            StepReport {
+                is_waiting: is_in_state("provisioning"),
+                reason: production.and_then(|row| row.error.clone()),
+                ..done(Step::Provisioning, is_in_state("active"))
+            },
+        ]
+    }
+}
+
 impl Gateway {
+    /// Every step of the caller's tenant on its way to Production; none for the operator's own, which is there.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn way_to_production(&self, scope: &Scope) -> Outcome<Vec<StepReport>> {
+        let tenant_id = scope.tenant_id.clone();
+        let standing = self
+            .read(move |conn| {
+                let tenant = tenants::find(conn, &tenant_id)?.ok_or(StoreError::Missing)?;
+                standing(conn, tenant)
+            })
+            .await?;
+        if standing.tenant.is_operator { Ok(Vec::new()) } else { Ok(standing.report(&self.settings.plans)) }
+    }
+
     /// The first step that a tenant has yet to take before anything of its may be `live`.
     pub(super) async fn missing_live_step(&self, tenant_id: &TenantId) -> Outcome<Option<Fault>> {
         let tenant_id = tenant_id.clone();

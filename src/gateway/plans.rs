@@ -73,6 +73,16 @@ impl Gateway {
         }))
     }
 
+    /// The caller's plan, this month, and what of the plan is used in it, in his mode.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn plan_this_month(&self, scope: &Scope) -> Outcome<(Plan, Period, i64)> {
+        let period = Period::of(self.clock.now());
+        let (plan, used) = self.plan_and_use(scope, period).await?;
+        Ok((plan, period, used))
+    }
+
     async fn plan_and_use(&self, scope: &Scope, period: Period) -> Outcome<(Plan, i64)> {
         let (tenant_id, mode) = (scope.tenant_id.clone(), scope.mode);
         let (tenant, used) = self

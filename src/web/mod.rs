@@ -40,6 +40,7 @@ mod navigation;
 pub mod outbox;
 pub mod overview;
 pub mod payments;
+pub mod production;
 pub mod provider_accounts;
 pub mod quick_start;
 pub mod refunds;
@@ -108,6 +109,10 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(provider_accounts::list)
         .service(provider_accounts::add)
         .service(provider_accounts::archive)
+        .service(production::page)
+        .service(production::company)
+        .service(production::access)
+        .service(production::provision)
         .service(switching::mode)
         .service(switching::tenant)
         .service(members::page)

@@ -26,6 +26,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("api-keys", "API keys", "/console/api-keys"),
     entry("providers", "Providers", "/console/providers"),
     entry("quick-start", "Quick start", "/console/quick-start"),
+    entry("production", "Plan and Production", "/console/production"),
     entry("audit", "Audit log", "/console/audit"),
     entry("members", "Members", "/console/members"),
     entry("settings", "Settings", "/console/settings"),

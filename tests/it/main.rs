@@ -33,6 +33,7 @@ mod payments;
 mod paypal_driver;
 mod person;
 mod polar_driver;
+mod production_page;
 mod psp_fixtures;
 mod query_plans;
 mod rail_crash;

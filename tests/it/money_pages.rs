@@ -12,7 +12,7 @@ use crate::support::{Product, Receiver, Reply, TestGateway, id_of};
 use crate::surfer::Surfer;
 
 /// Every page of this part that needs no id.
-pub const PAGES: [&str; 12] = [
+pub const PAGES: [&str; 13] = [
     "/console",
     "/console/payments",
     "/console/payments?attention=1",
@@ -24,6 +24,7 @@ pub const PAGES: [&str; 12] = [
     "/console/api-keys",
     "/console/providers",
     "/console/quick-start",
+    "/console/production",
     "/console/audit",
 ];
 
@@ -62,7 +63,7 @@ async fn a_newcomer_is_told_on_every_page_what_to_do_next() {
     for page in PAGES {
         let seen = surfer.get(page).await;
         assert_eq!(seen.status, 200, "{page}: {}", seen.text);
-        if !["/console/audit", "/console/payments?attention=1"].contains(&page) {
+        if !["/console/audit", "/console/payments?attention=1", "/console/production"].contains(&page) {
             seen.has("class=\"empty\"");
         }
     }
