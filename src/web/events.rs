@@ -103,12 +103,35 @@ struct Logged {
     answer: String,
 }
 
-struct Try {
-    at: Moment,
-    result: String,
-    is_good: bool,
-    took_ms: u64,
-    answer: String,
+/// One attempt, as it is shown.
+pub(super) struct Try {
+    /// When.
+    pub at: Moment,
+    /// What came of it.
+    pub result: String,
+    /// Whether it was taken.
+    pub is_good: bool,
+    /// In milliseconds.
+    pub took_ms: u64,
+    /// How the answer began.
+    pub answer: String,
+}
+
+/// The attempts that the log of a delivery holds, oldest first.
+pub(super) fn tries(shell: &Shell, log: &str) -> Vec<Try> {
+    let logged: Vec<Logged> = serde_json::from_str(log).unwrap_or_default();
+    let tries = logged.into_iter().map(|entry| Try {
+        at: shell.time(&entry.at),
+        is_good: entry.status.is_some_and(|status| (200..300).contains(&status)),
+        result: match (entry.status, entry.error) {
+            (Some(status), _) => format!("answered {status}"),
+            (None, Some(error)) => error,
+            (None, None) => "no answer".to_owned(),
+        },
+        took_ms: entry.took_ms,
+        answer: entry.answer,
+    });
+    tries.collect()
 }
 
 struct DeliveryView {
@@ -122,25 +145,13 @@ struct DeliveryView {
 
 impl DeliveryView {
     fn new(shell: &Shell, delivery: &Delivery, url: String) -> Self {
-        let logged: Vec<Logged> = serde_json::from_str(&delivery.log).unwrap_or_default();
-        let tries = logged.into_iter().map(|entry| Try {
-            at: shell.time(&entry.at),
-            is_good: entry.status.is_some_and(|status| (200..300).contains(&status)),
-            result: match (entry.status, entry.error) {
-                (Some(status), _) => format!("answered {status}"),
-                (None, Some(error)) => error,
-                (None, None) => "no answer".to_owned(),
-            },
-            took_ms: entry.took_ms,
-            answer: entry.answer,
-        });
         Self {
             url,
             endpoint: delivery.endpoint_id.to_string(),
             state: delivery.state.clone(),
             attempts: delivery.attempts,
             next: (delivery.state == "pending").then(|| shell.time(&delivery.due_at)),
-            tries: tries.collect(),
+            tries: tries(shell, &delivery.log),
         }
     }
 }

@@ -52,6 +52,8 @@ pub mod status_stream;
 pub mod subscriptions;
 pub mod switching;
 mod times;
+pub mod webhook_log;
+pub mod webhooks;
 
 /// Every page.
 pub fn pages(config: &mut ServiceConfig) {
@@ -90,6 +92,15 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(events::resend_since)
         .service(events::detail)
         .service(events::resend)
+        .service(webhooks::list)
+        .service(webhooks::create)
+        .service(webhooks::detail)
+        .service(webhooks::change)
+        .service(webhooks::switch)
+        .service(webhooks::rotate)
+        .service(webhooks::test)
+        .service(webhooks::delete)
+        .service(webhook_log::replay)
         .service(exports::audit_as_csv)
         .service(exports::audit_as_json)
         .service(audit_log::page)

@@ -22,6 +22,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("subscriptions", "Subscriptions", "/console/subscriptions"),
     entry("customers", "Customers", "/console/customers"),
     entry("events", "Events", "/console/events"),
+    entry("webhooks", "Webhooks", "/console/webhooks"),
     entry("apps", "Apps", "/console/apps"),
     entry("api-keys", "API keys", "/console/api-keys"),
     entry("providers", "Providers", "/console/providers"),

@@ -51,3 +51,4 @@ mod tenant_apps;
 mod tenants;
 mod tenants_cli;
 mod webhook_endpoints;
+mod webhook_pages;

@@ -137,6 +137,13 @@ async fn what_a_hostile_buyer_writes_stays_text_on_every_page() {
     let dead = "SELECT COUNT(*) FROM deliveries WHERE state = 'dead'";
     eventually("deliveries were given up", || async { gateway.database.number(dead) >= 2 }).await;
 
+    let endpoint = json!({ "url": evil_path, "description": EVIL });
+    let (status, endpoint) = person.post("/dashboard/webhooks", endpoint).await;
+    assert_eq!(status, 201, "{endpoint}");
+    let endpoint = format!("/console/webhooks/{}", endpoint["data"]["id"].as_str().unwrap());
+    person.post(&format!("{}/test", endpoint.replace("/console", "/dashboard")), json!({})).await;
+    eventually("the test was given up", || async { gateway.database.number(dead) >= 3 }).await;
+
     let browser = Browser::on_a_phone(true).await;
     sign_in(&browser, &gateway, "ann@example.com").await;
     let event = gateway.database.texts("SELECT event_id AS text FROM events ORDER BY event_id LIMIT 1")[0].clone();
@@ -151,6 +158,9 @@ async fn what_a_hostile_buyer_writes_stays_text_on_every_page() {
         format!("/console/events/{event}"),
         "/console/events?dead=1".to_owned(),
         format!("/console/events?type={encoded}&cursor={encoded}"),
+        endpoint.clone(),
+        format!("{endpoint}?status={encoded}&cursor={encoded}"),
+        format!("/console/webhooks?done={encoded}"),
         format!("/console/apps/{}", product.app_id),
         format!("/console/apps/{encoded}"),
         format!("/console/quick-start?app={encoded}"),

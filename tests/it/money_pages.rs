@@ -20,6 +20,7 @@ pub const PAGES: [&str; 13] = [
     "/console/subscriptions",
     "/console/customers",
     "/console/events",
+    "/console/webhooks",
     "/console/apps",
     "/console/api-keys",
     "/console/providers",
@@ -38,7 +39,7 @@ fn unescaped(text: &str) -> String {
 }
 
 /// What an element with this id says.
-fn said_by(page: &str, id: &str) -> String {
+pub fn said_by(page: &str, id: &str) -> String {
     let (_, rest) = page.split_once(&format!("id=\"{id}\">")).unwrap_or_else(|| panic!("no {id} in {page}"));
     unescaped(rest.split("</").next().unwrap())
 }
