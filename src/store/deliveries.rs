@@ -327,8 +327,12 @@ pub fn of_endpoint(
         .filter(deliveries::endpoint_id.eq(endpoint_id))
         .select((deliveries::all_columns, events::event_type))
         .into_boxed();
-    if let Some(state) = state {
-        query = query.filter(deliveries::state.eq(state.to_owned()));
+    match state {
+        // Few among many: they have indexes of their own.
+        Some("dead") => query = query.filter(IsDead),
+        Some("pending") => query = query.filter(IsPending),
+        Some(state) => query = query.filter(deliveries::state.eq(state.to_owned())),
+        None => {}
     }
     if let Some(before) = before {
         query = query.filter(deliveries::delivery_id.lt(before.to_owned()));
@@ -355,6 +359,6 @@ pub fn replay_since(conn: &mut Conn, endpoint_id: &EndpointId, since: Timestamp,
     let missed = deliveries::endpoint_id
         .eq(endpoint_id.as_str().to_owned())
         .and(deliveries::delivery_id.ge(DeliveryId::earliest_at(since)))
-        .and(deliveries::state.eq("dead"));
+        .and(IsDead);
     restart(conn, missed, now)
 }

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::listing::{Asked, Choice, PER_PAGE, Pager, address_of, app_choices, choices, readable_json};
 use super::shell::{CheckedForm, Shell, Visitor, render, see_other};
 use super::times::Moment;
+use crate::domain::events::EVENT_TYPES;
 use crate::domain::secrets::random_hex;
 use crate::domain::time::Timestamp;
 use crate::error::Fault;
@@ -15,22 +16,6 @@ use crate::gateway::{Delivery, Gateway};
 use crate::problem::Answered;
 
 const PATH: &str = "/console/events";
-
-/// The types that can be asked for.
-const TYPES: [&str; 12] = [
-    "payment.succeeded",
-    "payment.failed",
-    "payment.canceled",
-    "payment.paid_after_close",
-    "payment.quarantined",
-    "payment.reversed",
-    "refund.succeeded",
-    "refund.failed",
-    "subscription.created",
-    "subscription.renewed",
-    "subscription.ended",
-    "endpoint.disabled",
-];
 
 struct Row {
     path: String,
@@ -85,7 +70,7 @@ pub async fn list(gateway: Data<Gateway>, visitor: Visitor, request: HttpRequest
         only_dead,
         nonce: random_hex(12),
         apps: app_choices(&listed.apps, asked.text("app")),
-        types: choices(TYPES, asked.text("type")),
+        types: choices(EVENT_TYPES, asked.text("type")),
         is_plain: asked.is_plain(),
         pager: asked.pager(PATH, listed.page.next.as_deref()),
         shell,

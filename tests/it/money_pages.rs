@@ -12,7 +12,7 @@ use crate::support::{Product, Receiver, Reply, TestGateway, id_of};
 use crate::surfer::Surfer;
 
 /// Every page of this part that needs no id.
-pub const PAGES: [&str; 13] = [
+pub const PAGES: [&str; 14] = [
     "/console",
     "/console/payments",
     "/console/payments?attention=1",

@@ -1,3 +1,4 @@
+DROP INDEX deliveries_dead_by_endpoint;
 DROP INDEX deliveries_by_endpoint;
 DELETE FROM deliveries WHERE endpoint_id IN (SELECT endpoint_id FROM webhook_endpoints WHERE app_id IS NULL);
 DELETE FROM deliveries WHERE event_id IN (SELECT event_id FROM events WHERE app_id IS NULL);

@@ -20,3 +20,4 @@ CREATE INDEX events_by_tenant ON events (tenant_id, mode, event_id) WHERE app_id
 
 ALTER TABLE deliveries ALTER COLUMN app_id DROP NOT NULL;
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint_id, delivery_id);
+CREATE INDEX deliveries_dead_by_endpoint ON deliveries (endpoint_id, delivery_id) WHERE state = 'dead';

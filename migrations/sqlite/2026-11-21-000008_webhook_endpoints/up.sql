@@ -73,3 +73,4 @@ CREATE INDEX deliveries_dead ON deliveries (app_id, finished_at) WHERE state = '
 CREATE INDEX webhook_endpoints_by_tenant ON webhook_endpoints (tenant_id, mode, endpoint_id) WHERE app_id IS NULL;
 CREATE INDEX events_by_tenant ON events (tenant_id, mode, event_id) WHERE app_id IS NULL;
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint_id, delivery_id);
+CREATE INDEX deliveries_dead_by_endpoint ON deliveries (endpoint_id, delivery_id) WHERE state = 'dead';
