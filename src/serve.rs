@@ -105,7 +105,7 @@ pub async fn start_on(listener: TcpListener, mut settings: Settings, options: Op
     let shared_streams = streams.clone();
     let server = HttpServer::new(move || {
         let (app, document) = App::new()
-            .configure(web_pages::pages)
+            .configure(web_pages::pages_beside_the_api)
             .into_utoipa_app()
             .openapi(api::ApiDocument::openapi())
             .configure(api::routes)
@@ -118,6 +118,8 @@ pub async fn start_on(listener: TcpListener, mut settings: Settings, options: Op
                 Problem(Fault::invalid("body", "must be a form with outcome=succeed, fail or cancel")).into()
             }))
             .configure(extra_routes)
+            // A request is held against one route after the other: machines are in a hurry, people are not.
+            .configure(web_pages::pages)
             .default_service(web::to(not_found))
             .wrap(from_fn(dress))
             .wrap(from_fn(finish))

@@ -55,7 +55,12 @@ mod times;
 pub mod webhook_log;
 pub mod webhooks;
 
-/// Every page.
+/// The page at a path that machines ask too: it comes before their answer, for who wants a page.
+pub fn pages_beside_the_api(config: &mut ServiceConfig) {
+    config.service(info::page);
+}
+
+/// Every other page.
 pub fn pages(config: &mut ServiceConfig) {
     config
         .service(front::page)
@@ -72,7 +77,6 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(outbox::page)
         .service(docs::reference)
         .service(docs::errors)
-        .service(info::page)
         .service(assets::stylesheet)
         .service(assets::checkout_script)
         .service(assets::console_stylesheet)
