@@ -40,7 +40,7 @@ pub async fn login(gateway: Data<Gateway>, request: HttpRequest, body: JsonBody)
     let mut fields = Fields::of_body(&body.0).map_err(Fault::from)?;
     let email = normal_email(&fields.required_text("email", 1, 254).unwrap_or_default());
     let password = Secret::new(fields.required_text("password", 1, 1000).unwrap_or_default());
-    let totp_code = fields.text("totpCode", 0, 20);
+    let totp_code = fields.text("totpCode", 0, 20).map(Secret::new);
     fields.finish().map_err(Fault::from)?;
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
     let user_agent = user_agent.unwrap_or_default().to_owned();

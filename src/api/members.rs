@@ -132,7 +132,7 @@ pub async fn accept(
         gateway.register_invited(&token, newcomer, address, user_agent).await?
     } else {
         let password = Secret::new(fields.required_text("password", 1, 1000).unwrap_or_default());
-        let totp_code = fields.text("totpCode", 0, 20);
+        let totp_code = fields.text("totpCode", 0, 20).map(Secret::new);
         fields.finish().map_err(Fault::from)?;
         let sign_in = SignIn { email: String::new(), password, address, user_agent, totp_code };
         gateway.sign_in_invited(&token, sign_in).await?

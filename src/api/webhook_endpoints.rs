@@ -64,8 +64,7 @@ pub async fn rotate(gateway: Data<Gateway>, caller: Caller, id: Path<String>, bo
     let mut fields = Fields::of_body(&body.0).map_err(Fault::from)?;
     let overlap_seconds = fields.integer("overlapSeconds", i64::MIN, i64::MAX);
     fields.finish().map_err(Fault::from)?;
-    let (_, secret) = gateway.rotate_endpoint(&caller.0, &id, overlap_seconds).await?;
-    let endpoint = gateway.endpoint(&caller.0, &id).await?;
+    let (endpoint, secret) = gateway.rotate_endpoint(&caller.0, &id, overlap_seconds).await?;
     envelope(200, &with_secret(&endpoint, &secret))
 }
 

@@ -295,24 +295,8 @@ fn borrow(previous: &Option<(String, Timestamp)>) -> Option<(&str, Timestamp)> {
 }
 
 fn endpoint_row(endpoint_id: &EndpointId, app: &AppRow, url: &str, sealed: &str, now: Timestamp) -> EndpointRow {
-    EndpointRow {
-        endpoint_id: endpoint_id.clone(),
-        app_id: Some(app.app_id.clone()),
-        url: url.to_owned(),
-        secret_sealed: sealed.to_owned(),
-        previous_secret_sealed: None,
-        previous_secret_until: None,
-        failing_since: None,
-        disabled_at: None,
-        disabled_reason: None,
-        created_at: now,
-        tenant_id: app.tenant_id.clone(),
-        mode: app.mode,
-        description: None,
-        event_types: None,
-        header_prefix: None,
-        deleted_at: None,
-    }
+    let endpoint = EndpointRow::new(endpoint_id.clone(), &app.tenant_id, app.mode, url, sealed, now);
+    EndpointRow { app_id: Some(app.app_id.clone()), ..endpoint }
 }
 
 fn check_options(options: &AppOptions) -> Outcome<()> {

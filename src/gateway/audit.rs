@@ -25,19 +25,8 @@ pub(super) struct Deed<'a> {
 
 /// Writes an entry.
 pub(super) fn record(conn: &mut Conn, scope: &Scope, deed: Deed<'_>, now: Timestamp) -> StoreResult<()> {
-    let entry = AuditEntry {
-        entry_id: AuditEntryId::generate(now),
-        tenant_id: scope.tenant_id.clone(),
-        mode: Some(scope.mode),
-        actor: scope.actor().to_owned(),
-        address: scope.address.clone(),
-        action: deed.action.to_owned(),
-        subject: deed.subject.map(str::to_owned),
-        before: deed.before.map(|value| value.to_string()),
-        after: deed.after.map(|value| value.to_string()),
-        created_at: now,
-    };
-    audit::insert(conn, &entry)
+    let entry = entry(&scope.tenant_id, scope.actor(), scope.address.as_deref(), deed, now);
+    audit::insert(conn, &AuditEntry { mode: Some(scope.mode), ..entry })
 }
 
 /// Writes an entry of somebody without a scope, in no mode: the operator, the gateway, or who is not signed in yet.
@@ -49,7 +38,11 @@ pub(super) fn record_of(
     deed: Deed<'_>,
     now: Timestamp,
 ) -> StoreResult<()> {
-    let entry = AuditEntry {
+    audit::insert(conn, &entry(tenant_id, actor, address, deed, now))
+}
+
+fn entry(tenant_id: &TenantId, actor: &str, address: Option<&str>, deed: Deed<'_>, now: Timestamp) -> AuditEntry {
+    AuditEntry {
         entry_id: AuditEntryId::generate(now),
         tenant_id: tenant_id.clone(),
         mode: None,
@@ -60,8 +53,7 @@ pub(super) fn record_of(
         before: deed.before.map(|value| value.to_string()),
         after: deed.after.map(|value| value.to_string()),
         created_at: now,
-    };
-    audit::insert(conn, &entry)
+    }
 }
 
 impl Gateway {

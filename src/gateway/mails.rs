@@ -44,8 +44,8 @@ pub(super) struct Letter {
     pub text: String,
 }
 
-/// A mail as the outbox page shows it.
-#[derive(Clone, Debug)]
+/// A mail as the outbox page shows it. Its links let people in, so it does not print itself.
+#[derive(Clone)]
 pub struct OutboxMail {
     /// To whom.
     pub recipient: String,

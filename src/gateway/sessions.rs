@@ -28,38 +28,26 @@ impl Gateway {
         let session_id = SessionId::parse(&claims.sid).ok_or_else(invalid_token)?;
         let mode = Mode::parse(&claims.mode).ok_or_else(invalid_token)?;
         let standing = self.read(move |conn| sessions::standing(conn, &session_id, now)).await?;
-        let (session, user, tenant, role) = standing
+        let standing = standing
             .ok_or_else(|| Fault::new(Code::InvalidJwt, "the session of this token has ended; sign in again"))?;
+        let (session, ..) = &standing;
         if session.tenant_id.as_str() != claims.tenant_id || session.user_id.as_str() != claims.sub {
             return Err(invalid_token());
         }
-        let member = Member {
-            user_id: user.user_id,
-            session_id: session.session_id,
-            role,
-            name: format!("{} {}", user.first_name, user.last_name),
-            email: user.email,
-            is_verified: user.email_verified_at.is_some(),
-            has_second_factor: user.totp_confirmed_at.is_some(),
-            tenant_name: tenant.name,
-            plan: tenant.plan,
-            preferred_environment: user.preferred_environment,
-            time_zone: user.time_zone,
-            token_minted_at: claims.iat,
-        };
-        Ok(Scope { tenant_id: tenant.tenant_id, mode, who: Who::Member(member), address })
+        Ok(scope_of(standing, mode, claims.iat, address))
     }
 
     /// A token for a session that stands.
     pub(super) async fn mint(&self, session_id: &SessionId, mode: Mode, address: Option<String>) -> Outcome<SignedIn> {
         let now = self.clock.now();
         let wanted = session_id.clone();
-        let standing = self.read(move |conn| sessions::standing(conn, &wanted, now)).await?;
-        let (session, user, tenant, role) = standing.ok_or_else(invalid_token)?;
+        let standing =
+            self.read(move |conn| sessions::standing(conn, &wanted, now)).await?.ok_or_else(invalid_token)?;
+        let (session, user, tenant, role) = &standing;
         let (session_id, user_id) = (session.session_id.as_str(), user.user_id.as_str());
         let tenant_id = tenant.tenant_id.as_str();
         let token = self.token_key.mint(session_id, user_id, tenant_id, role.as_str(), mode.as_str(), now);
-        let scope = self.member_of_token(&token, address).await?;
+        let scope = scope_of(standing, mode, now.unix_seconds(), address);
         Ok(SignedIn { token: Secret::new(token), scope })
     }
 
@@ -175,6 +163,30 @@ impl Gateway {
         let now = self.clock.now();
         self.read(move |conn| sessions::of_user(conn, &user_id, now)).await
     }
+}
+
+/// Who a session that stands is, in a mode that a token carries.
+fn scope_of(
+    (session, user, tenant, role): sessions::Standing,
+    mode: Mode,
+    token_minted_at: i64,
+    address: Option<String>,
+) -> Scope {
+    let member = Member {
+        user_id: user.user_id,
+        session_id: session.session_id,
+        role,
+        name: format!("{} {}", user.first_name, user.last_name),
+        email: user.email,
+        is_verified: user.email_verified_at.is_some(),
+        has_second_factor: user.totp_confirmed_at.is_some(),
+        tenant_name: tenant.name,
+        plan: tenant.plan,
+        preferred_environment: user.preferred_environment,
+        time_zone: user.time_zone,
+        token_minted_at,
+    };
+    Scope { tenant_id: tenant.tenant_id, mode, who: Who::Member(member), address }
 }
 
 fn invalid_token() -> Fault {

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::audit::Deed;
 use super::environments::open_counters;
 use super::mails::Letter;
 use super::scope::{Member, Scope, Who};
-use super::{Gateway, mails};
+use super::{Gateway, audit, mails};
 use crate::domain::accounts::{Environment, Role, normal_email};
 use crate::domain::drafts::email_fault;
 use crate::domain::fields::Fields;
-use crate::domain::ids::{AuditEntryId, SessionId, TenantId, UserId};
+use crate::domain::ids::{SessionId, TenantId, UserId};
 use crate::domain::mode::Mode;
 use crate::domain::passwords;
 use crate::domain::plans::FIRST_PLAN;
@@ -23,7 +24,6 @@ use crate::domain::secrets::Secret;
 use crate::domain::time::Timestamp;
 use crate::domain::tokens::{link_token, token_hash};
 use crate::error::{Code, Fault, Outcome};
-use crate::store::audit::AuditEntry;
 use crate::store::environments::EnvironmentRow;
 use crate::store::sessions::SessionRow;
 use crate::store::tenants::TenantRow;
@@ -103,7 +103,7 @@ pub struct SignIn {
     /// With what.
     pub user_agent: String,
     /// The code of the second factor, from who has one.
-    pub totp_code: Option<String>,
+    pub totp_code: Option<Secret>,
 }
 
 /// Somebody who is in.
@@ -150,17 +150,29 @@ impl Gateway {
         };
         let sealer = self.sealer.clone();
         let hash = token_hash(token.expose());
-        self.write(Lane::Any, move |conn| {
-            let user = user_row(&registration, &password_hash, now);
-            if !users::insert(conn, &user)? {
-                return mails::enqueue(conn, &sealer, &known, now);
-            }
-            let tenant_id = found_tenant(conn, &registration.company_name, &user, &address, now)?;
-            crate::store::mails::insert_token(conn, &hash, &user.user_id, VERIFY_EMAIL, now.plus(VERIFY_WITHIN), now)?;
-            tracing::info!(tenant = %tenant_id, user = %user.user_id, "a tenant has registered");
-            mails::enqueue(conn, &sealer, &welcome, now)
-        })
-        .await?;
+        let founded = self
+            .write(Lane::Any, move |conn| {
+                let user = user_row(&registration, &password_hash, now);
+                if !users::insert(conn, &user)? {
+                    mails::enqueue(conn, &sealer, &known, now)?;
+                    return Ok(None);
+                }
+                let tenant_id = found_tenant(conn, &registration.company_name, &user, &address, now)?;
+                crate::store::mails::insert_token(
+                    conn,
+                    &hash,
+                    &user.user_id,
+                    VERIFY_EMAIL,
+                    now.plus(VERIFY_WITHIN),
+                    now,
+                )?;
+                mails::enqueue(conn, &sealer, &welcome, now)?;
+                Ok(Some((tenant_id, user.user_id)))
+            })
+            .await?;
+        if let Some((tenant_id, user_id)) = founded {
+            tracing::info!(tenant = %tenant_id, user = %user_id, "a tenant has registered");
+        }
         self.mails_wanted.notify_one();
         Ok(())
     }
@@ -263,7 +275,7 @@ impl Gateway {
         let hash = found.as_ref().map_or_else(|| nobodys_hash().to_owned(), |user| user.password_hash.clone());
         let is_right = self.is_password_right(sign_in.password.clone(), hash).await?;
         let Some(user) = found.filter(|_| is_right) else { return Err(wrong_credentials()) };
-        self.check_second_factor(&user, sign_in.totp_code.as_deref()).await?;
+        self.check_second_factor(&user, sign_in.totp_code.as_ref().map(Secret::expose)).await?;
         Ok(user)
     }
 
@@ -401,19 +413,13 @@ fn found_tenant(
     users::add_member(conn, &owner)?;
     environments::insert(conn, &EnvironmentRow::active(&tenant_id, Environment::Sandbox, now))?;
     open_counters(conn, &tenant_id, Environment::Sandbox, now)?;
-    let entry = AuditEntry {
-        entry_id: AuditEntryId::generate(now),
-        tenant_id: tenant_id.clone(),
-        mode: None,
-        actor: user.user_id.to_string(),
-        address: Some(address.to_string()),
-        action: "tenant.registered".to_owned(),
-        subject: Some(tenant_id.to_string()),
+    let deed = Deed {
+        action: "tenant.registered",
+        subject: Some(tenant_id.as_str()),
         before: None,
-        after: Some(json!({ "name": name, "plan": FIRST_PLAN }).to_string()),
-        created_at: now,
+        after: Some(json!({ "name": name, "plan": FIRST_PLAN })),
     };
-    crate::store::audit::insert(conn, &entry)?;
+    audit::record_of(conn, &tenant_id, user.user_id.as_str(), Some(&address.to_string()), deed, now)?;
     Ok(tenant_id)
 }
 

@@ -131,24 +131,8 @@ impl Gateway {
         let now = self.clock.now();
         let secret = Secret::generate();
         let endpoint_id = EndpointId::generate(now);
-        let mut endpoint = EndpointRow {
-            secret_sealed: self.sealer.seal(endpoint_secret_place(&endpoint_id), &secret),
-            endpoint_id,
-            app_id: None,
-            url: String::new(),
-            previous_secret_sealed: None,
-            previous_secret_until: None,
-            failing_since: None,
-            disabled_at: None,
-            disabled_reason: None,
-            created_at: now,
-            tenant_id: scope.tenant_id.clone(),
-            mode: scope.mode,
-            description: None,
-            event_types: None,
-            header_prefix: None,
-            deleted_at: None,
-        };
+        let sealed = self.sealer.seal(endpoint_secret_place(&endpoint_id), &secret);
+        let mut endpoint = EndpointRow::new(endpoint_id, &scope.tenant_id, scope.mode, "", &sealed, now);
         draft.apply(&mut endpoint, now);
         let (row, scope) = (endpoint.clone(), scope.clone());
         let fits = self
@@ -158,8 +142,12 @@ impl Gateway {
                 }
                 webhook_endpoints::insert(conn, &row)?;
                 let id = row.endpoint_id.as_str();
-                let deed =
-                    Deed { action: "endpoint.created", subject: Some(id), before: None, after: Some(audited(&row)) };
+                let deed = Deed {
+                    action: "endpoint.created",
+                    subject: Some(id),
+                    before: None,
+                    after: Some(endpoint_object(&row)),
+                };
                 audit::record(conn, &scope, deed, now)?;
                 Ok(true)
             })
@@ -238,8 +226,8 @@ impl Gateway {
                 let deed = Deed {
                     action,
                     subject: Some(wanted.as_str()),
-                    before: Some(audited(&former)),
-                    after: Some(audited(&endpoint)),
+                    before: Some(endpoint_object(&former)),
+                    after: Some(endpoint_object(&endpoint)),
                 };
                 audit::record(conn, &scope, deed, now)?;
                 Ok(Some(endpoint))
@@ -272,12 +260,18 @@ impl Gateway {
         let until = now.plus(overlap);
         let secret = Secret::generate();
         let sealed = self.sealer.seal(endpoint_secret_place(&former.endpoint_id), &secret);
-        let (scope, rotated) = (scope.clone(), former.clone());
+        let rotated = EndpointRow {
+            previous_secret_sealed: (!overlap.is_zero()).then(|| former.secret_sealed.clone()),
+            previous_secret_until: (!overlap.is_zero()).then_some(until),
+            secret_sealed: sealed,
+            ..former
+        };
+        let (scope, row) = (scope.clone(), rotated.clone());
         self.write(Lane::Any, move |conn| {
-            let previous = (!overlap.is_zero()).then_some((former.secret_sealed.as_str(), until));
-            webhook_endpoints::rotate(conn, &former.endpoint_id, &sealed, previous)?;
-            let after = json!({ "previousSecretUntil": (!overlap.is_zero()).then_some(until) });
-            let subject = Some(former.endpoint_id.as_str());
+            let previous = row.previous_secret_sealed.as_deref().zip(row.previous_secret_until);
+            webhook_endpoints::rotate(conn, &row.endpoint_id, &row.secret_sealed, previous)?;
+            let after = json!({ "previousSecretUntil": row.previous_secret_until });
+            let subject = Some(row.endpoint_id.as_str());
             let deed = Deed { action: "endpoint.secret_rotated", subject, before: None, after: Some(after) };
             audit::record(conn, &scope, deed, now)
         })
@@ -412,10 +406,6 @@ pub fn delivery_object(delivery: &Delivery, event_type: &str) -> Value {
         "nextAttemptAt": is_pending.then_some(delivery.due_at), "finishedAt": delivery.finished_at,
         "createdAt": delivery.created_at, "log": raw(&delivery.log),
     })
-}
-
-fn audited(endpoint: &EndpointRow) -> Value {
-    endpoint_object(endpoint)
 }
 
 fn endpoint_not_found() -> Fault {

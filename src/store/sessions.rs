@@ -32,12 +32,11 @@ pub fn insert(conn: &mut Conn, session: &SessionRow) -> StoreResult<()> {
     Ok(())
 }
 
+/// A session that stands, its user, the tenant that he works for in it, and his role there.
+pub type Standing = (SessionRow, UserRow, TenantRow, Role);
+
 /// A session that stands at `now`, with its user, tenant and the user's role there.
-pub fn standing(
-    conn: &mut Conn,
-    session_id: &SessionId,
-    now: Timestamp,
-) -> StoreResult<Option<(SessionRow, UserRow, TenantRow, Role)>> {
+pub fn standing(conn: &mut Conn, session_id: &SessionId, now: Timestamp) -> StoreResult<Option<Standing>> {
     let standing = sessions::table
         .inner_join(users::table.on(users::user_id.eq(sessions::user_id)))
         .inner_join(tenants::table.on(tenants::tenant_id.eq(sessions::tenant_id)))

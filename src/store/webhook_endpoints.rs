@@ -36,6 +36,36 @@ pub struct EndpointRow {
 }
 
 impl EndpointRow {
+    /// A fresh endpoint of a tenant and mode that gets every event and is no app's.
+    #[must_use]
+    pub fn new(
+        endpoint_id: EndpointId,
+        tenant_id: &TenantId,
+        mode: Mode,
+        url: &str,
+        secret_sealed: &str,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            endpoint_id,
+            app_id: None,
+            url: url.to_owned(),
+            secret_sealed: secret_sealed.to_owned(),
+            previous_secret_sealed: None,
+            previous_secret_until: None,
+            failing_since: None,
+            disabled_at: None,
+            disabled_reason: None,
+            created_at: now,
+            tenant_id: tenant_id.clone(),
+            mode,
+            description: None,
+            event_types: None,
+            header_prefix: None,
+            deleted_at: None,
+        }
+    }
+
     /// Whether events of this type go there.
     #[must_use]
     pub fn wants(&self, event_type: &str) -> bool {

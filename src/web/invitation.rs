@@ -81,7 +81,7 @@ pub async fn join(gateway: Data<Gateway>, request: HttpRequest, form: OpenForm) 
     let (address, user_agent) = (peer(&request), user_agent(&request));
     let joined = if invited.has_account {
         let password = Secret::new(form.raw("password").to_owned());
-        let totp_code = Some(form.text("totpCode").to_owned());
+        let totp_code = Some(Secret::new(form.text("totpCode").to_owned()));
         let sign_in = SignIn { email: String::new(), password, address, user_agent, totp_code };
         gateway.sign_in_invited(token, sign_in).await
     } else {

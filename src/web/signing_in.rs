@@ -76,7 +76,7 @@ pub async fn login(gateway: Data<Gateway>, request: HttpRequest, form: OpenForm)
         password: Secret::new(form.raw("password").to_owned()),
         address: peer(&request),
         user_agent: user_agent(&request),
-        totp_code: Some(form.text("totpCode").to_owned()),
+        totp_code: Some(Secret::new(form.text("totpCode").to_owned())),
     };
     match gateway.sign_in(sign_in).await {
         Ok(signed_in) => {

@@ -280,9 +280,8 @@ pub async fn rotate(gateway: Data<Gateway>, path: Path<String>, form: CheckedFor
         "week" => 7 * 24,
         _ => 24,
     };
-    let scope = &form.visitor.scope;
-    let (_, secret) = gateway.rotate_endpoint(scope, &path, Some(hours * 3600)).await?;
-    issued(&form, "A new secret", &gateway.endpoint(scope, &path).await?, &secret)
+    let (endpoint, secret) = gateway.rotate_endpoint(&form.visitor.scope, &path, Some(hours * 3600)).await?;
+    issued(&form, "A new secret", &endpoint, &secret)
 }
 
 /// Sends a test event.
