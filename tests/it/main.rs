@@ -24,6 +24,7 @@ mod idempotency;
 mod isolation;
 mod mail;
 mod members;
+mod merkle;
 mod mock_provider;
 mod modes_apart;
 mod money_browser;
