@@ -12,6 +12,7 @@ use crate::gateway::Gateway;
 
 mod accounts;
 mod apps;
+mod balances;
 mod demo;
 mod doctor;
 mod migrate;
@@ -51,6 +52,9 @@ enum Command {
     /// List, approve, reject and suspend tenants, and set their plans.
     #[command(subcommand)]
     Tenants(tenants::Command),
+    /// Check what receipts and proofs of the balance ledger claim.
+    #[command(subcommand)]
+    Balances(balances::Command),
 }
 
 /// What a command could not do, and what would help.
@@ -107,6 +111,7 @@ async fn dispatch(arguments: Arguments) -> Done {
         Command::Migrate(migrate) => migrate::run(&Settings::load(config)?, &migrate),
         Command::Doctor(doctor) => doctor::run(Settings::load(config), &doctor).await,
         Command::Sign(sign) => sign::run(config, sign).await,
+        Command::Balances(command) => balances::run(command),
         Command::Accounts(command) => accounts::run(open(Settings::load(config)?).await?, command).await,
         Command::Tenants(command) => tenants::run(open(Settings::load(config)?).await?, command).await,
         Command::Apps(command) => apps::run(open(Settings::load(config)?).await?, command).await,

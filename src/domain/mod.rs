@@ -19,6 +19,7 @@ pub mod notes;
 pub mod passwords;
 pub mod payments;
 pub mod plans;
+pub mod proofs;
 pub mod secrets;
 pub mod signing;
 pub mod subscriptions;

@@ -35,6 +35,7 @@ mod paypal_driver;
 mod person;
 mod polar_driver;
 mod production_page;
+mod proofs;
 mod psp_fixtures;
 mod query_plans;
 mod rail_crash;
