@@ -8,7 +8,7 @@ use crate::domain::fields::Invalid;
 use crate::store::StoreError;
 
 macro_rules! codes {
-    ($($name:ident = $status:literal, $title:literal, $meaning:literal;)+) => {
+    ($($name:ident $(as $wire:literal)? = $status:literal, $title:literal, $meaning:literal;)+) => {
         /// The stable code of an error.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Code { $(
@@ -23,7 +23,7 @@ macro_rules! codes {
             /// The code as it is written in `code` and `error`.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name)),+ }
+                match self { $(Self::$name => codes!(@wire $name $($wire)?)),+ }
             }
 
             /// HTTP status.
@@ -45,10 +45,14 @@ macro_rules! codes {
             }
         }
     };
+    (@wire $name:ident) => { stringify!($name) };
+    (@wire $name:ident $wire:literal) => { $wire };
 }
 
 codes! {
     ValidationError = 400, "Invalid request", "A field is missing, unknown or out of its bounds. `message` lists every fault as `path: reason`.";
+    InvalidScopeCombination as "INVALID_SCOPE_COMBINATION" = 400, "Two scopes at once", "Give either a checkpoint to start from or a stretch of time, and one of those.";
+    ScopeTooWide as "SCOPE_TOO_WIDE" = 400, "Scope too wide", "The stretch is longer than one request may ask for; `detail` says how long it may be.";
     MissingAuthHeaders = 401, "Missing auth headers", "`X-PAY-Key`, `X-PAY-Timestamp` and `X-PAY-Signature` are all required, each once.";
     BadTimestamp = 401, "Bad timestamp", "`X-PAY-Timestamp` is not an integer of Unix seconds.";
     TimestampOutOfRange = 401, "Timestamp out of range", "The timestamp is more than 300 seconds away. Set the clock, sign anew.";
@@ -77,6 +81,7 @@ codes! {
     CustomerNotFound = 404, "Customer not found", "No buyer of this app has this id.";
     UnknownPayment = 404, "Unknown payment", "A provider's webhook names a payment that is not here.";
     AlreadyExists = 409, "Already exists", "There is one with this id already.";
+    NotVerified = 409, "Not verified yet", "The delta waits to be verified, which takes a moment; or it failed. Ask how it stands.";
     EndpointDisabled = 409, "Endpoint switched off", "Nothing is sent to this endpoint. Switch it on first.";
     LastOwner = 409, "Last owner", "A tenant has at least one owner: make another member one first.";
     MethodNotAllowed = 405, "Method not allowed", "The path exists, but not with this method.";
@@ -228,7 +233,7 @@ pub fn problem_body(fault: &Fault, request_id: &str) -> String {
 #[must_use]
 pub fn anchor(code: Code) -> String {
     let mut anchor = String::new();
-    for (index, character) in code.name().chars().enumerate() {
+    for (index, character) in format!("{code:?}").chars().enumerate() {
         if character.is_ascii_uppercase() && index > 0 {
             anchor.push('-');
         }

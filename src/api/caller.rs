@@ -9,10 +9,11 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest};
 
-use super::signed::{check_media_type, read_body};
+use super::signed::{check_media_type, idempotency_key, read_body};
+use crate::domain::signing::sha256;
 use crate::error::{Code, Fault, Outcome};
-use crate::gateway::{Gateway, Scope};
-use crate::problem::Problem;
+use crate::gateway::{Gateway, Once, Scope};
+use crate::problem::{Problem, request_id};
 
 /// The header that an API key comes in.
 const API_KEY: &str = "x-api-key";
@@ -84,6 +85,38 @@ impl FromRequest for TenantCaller {
             }
             .map(Self)
             .map_err(Problem)
+        })
+    }
+}
+
+/// A request with a JSON body of at most `LIMIT` bytes by a person or a machine: nothing of the body is read before it is
+/// known who sends it.
+pub struct TenantRequest<const LIMIT: usize> {
+    /// Who, for which tenant, in which mode.
+    pub scope: Scope,
+    /// The body.
+    pub body: Bytes,
+    /// What identifies it, if it brings an `Idempotency-Key`.
+    pub once: Option<Once>,
+}
+
+impl<const LIMIT: usize> FromRequest for TenantRequest<LIMIT> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = payload.take();
+        Box::pin(async move {
+            let TenantCaller(scope) = TenantCaller::from_request(&request, &mut Payload::None).await?;
+            let key = idempotency_key(request.headers())?;
+            let body = read_body(&request, payload, LIMIT).await?;
+            check_media_type(&request, &body)?;
+            let once = key.map(|key| {
+                let what = [request.method().as_str(), request.uri().path(), &key];
+                Once::of_tenant(&scope, gateway(&request).now(), what, &sha256(&body), request_id(&request))
+            });
+            Ok(Self { scope, body, once })
         })
     }
 }

@@ -1,15 +1,17 @@
 //! The envelope of answers under `/dashboard` and `/api/v1`.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::gateway::views::{Enveloped, render};
 use crate::problem::{Answered, json as json_answer};
 
 /// `{"success":true,"statusCode":n,"data":…}`.
 ///
 /// # Errors
 /// None; handlers return it as it is.
-pub fn envelope(status: u16, data: &Value) -> Answered {
-    Ok(json_answer(status, json!({ "success": true, "statusCode": status, "data": data }).to_string()))
+pub fn envelope(status: u16, data: &impl Serialize) -> Answered {
+    Ok(json_answer(status, render(&Enveloped::new(status, data))))
 }
 
 /// The same with a sentence for people.

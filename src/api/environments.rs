@@ -49,7 +49,7 @@ pub async fn list(gateway: Data<Gateway>, caller: Person) -> Answered {
             "environment": environment.alias(), "status": row.status, "provisionedAt": row.provisioned_at,
         }))
     });
-    envelope(200, &provisioned.collect())
+    envelope(200, &provisioned.collect::<Value>())
 }
 
 /// How far both environments of the tenant are.

@@ -15,7 +15,12 @@ use crate::problem::Answered;
 #[post("/dashboard/customers")]
 pub async fn create(gateway: Data<Gateway>, caller: Caller, body: JsonBody) -> Answered {
     let new = NewLedgerCustomer::parse(&body.0)?;
-    envelope(201, &object(&gateway.create_ledger_customer(&caller.0, new).await?))
+    let customer = gateway.create_ledger_customer(&caller.0, new).await?;
+    let object = json!({
+        "customerId": customer.customer_id, "displayName": customer.display_name, "mode": customer.mode,
+        "createdAt": customer.created_at,
+    });
+    envelope(201, &object)
 }
 
 /// Lists customers of the caller's mode in the order of their ids.

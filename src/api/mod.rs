@@ -5,8 +5,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 mod accounts;
 mod api_keys;
+mod balances;
 pub mod caller;
+mod checkpoints;
 mod customers;
+mod deltas;
 mod envelope;
 mod environments;
 mod events;
@@ -91,6 +94,25 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(plans::usage)
         .service(ledger_customers::create)
         .service(ledger_customers::list)
+        .service(deltas::emit)
+        .service(deltas::emit_batch)
+        .service(deltas::get)
+        .service(balances::derive)
+        .service(balances::compare)
+        .service(balances::customers)
+        .service(balances::customer)
+        .service(balances::gaps)
+        .service(balances::usage)
+        .service(balances::limits)
+        .service(balances::webhooks)
+        .service(balances::retry)
+        .service(checkpoints::create)
+        .service(checkpoints::list)
+        .service(checkpoints::consistency)
+        .service(checkpoints::receipt)
+        .service(checkpoints::invoice_proof)
+        .service(checkpoints::proof)
+        .service(checkpoints::verify)
         .service(second_factor::enrol)
         .service(second_factor::confirm)
         .service(second_factor::disable)

@@ -77,6 +77,14 @@ impl Query {
         self.parsed("limit", "an integer from 1 to 100", in_range).unwrap_or(20)
     }
 
+    /// A whole number from `min` to `max`, `otherwise` unless told.
+    pub fn number(&mut self, name: &str, min: i64, max: i64, otherwise: i64) -> i64 {
+        let in_range = |text: &str| text.parse().ok().filter(|number| (min..=max).contains(number));
+        let what =
+            if max == i64::MAX { format!("an integer from {min}") } else { format!("an integer from {min} to {max}") };
+        self.parsed(name, &what, in_range).unwrap_or(otherwise)
+    }
+
     /// Refuses unknown parameters.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub async fn create(gateway: Data<Gateway>, caller: Caller, body: JsonBody) -> A
 #[get("/dashboard/webhooks")]
 pub async fn list(gateway: Data<Gateway>, caller: Caller) -> Answered {
     let endpoints = gateway.endpoints(&caller.0).await?;
-    envelope(200, &endpoints.iter().map(endpoint_object).collect())
+    envelope(200, &endpoints.iter().map(endpoint_object).collect::<Value>())
 }
 
 /// One endpoint.

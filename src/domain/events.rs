@@ -8,7 +8,7 @@ use super::mode::Mode;
 use super::time::Timestamp;
 
 /// The kinds of event that this gateway sends today.
-pub const EVENT_TYPES: [&str; 16] = [
+pub const EVENT_TYPES: [&str; 19] = [
     "payment.succeeded",
     "payment.failed",
     "payment.canceled",
@@ -23,6 +23,9 @@ pub const EVENT_TYPES: [&str; 16] = [
     "subscription.renewed",
     "subscription.canceled",
     "subscription.ended",
+    "delta.verified",
+    "delta.failed",
+    "checkpoint.verified",
     "endpoint.disabled",
     "webhook.test",
 ];

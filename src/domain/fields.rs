@@ -240,6 +240,13 @@ impl<'a> Fields<'a> {
         Some(value)
     }
 
+    /// Whether nothing is wrong with the field so far.
+    #[must_use]
+    pub fn is_sound(&self, name: &str) -> bool {
+        let path = format!("{}{name}", self.prefix);
+        !self.invalid.missing.contains(&path) && self.invalid.faults.iter().all(|(faulty, _)| *faulty != path)
+    }
+
     /// Whether the field is there and not null.
     #[must_use]
     pub fn is_given(&self, name: &str) -> bool {

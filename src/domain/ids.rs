@@ -121,11 +121,56 @@ ids! {
     ProductionRequestId = "par_";
     /// An entry of the audit log.
     AuditEntryId = "aud_";
+    /// A delta of the balance ledger.
+    DeltaId = "rec_";
+    /// A checkpoint of the balance ledger.
+    CheckpointId = "chk_";
+}
+
+/// How many low bits of a delta's id count the deltas of one request.
+const POSITION_BITS: u32 = 10;
+
+impl DeltaId {
+    /// The most ids that [`DeltaId::consecutive`] gives.
+    pub const MOST_CONSECUTIVE: usize = 1 << POSITION_BITS;
+
+    /// So many fresh ids that sort at `now`, with none of another request between them.
+    #[must_use]
+    pub fn consecutive(now: Timestamp, number: usize) -> Vec<Self> {
+        debug_assert!(number <= Self::MOST_CONSECUTIVE, "the positions of one request fit its bits");
+        let mut random = [0u8; 16];
+        getrandom::fill(&mut random).expect("the operating system gives random bytes");
+        let microsecond = u128::from(now.unix_micros().rem_euclid(1000).unsigned_abs());
+        let random = u128::from_be_bytes(random) >> (58 + POSITION_BITS) << POSITION_BITS;
+        (0..number as u128).map(|position| Self(at("rec_", now, microsecond << 70 | random | position))).collect()
+    }
+
+    /// The id of the receipt that answers for the delta.
+    #[must_use]
+    pub fn receipt_id(&self) -> String {
+        self.0.replacen("rec_", "rcpt_", 1)
+    }
+
+    /// The delta that a record's or a receipt's id names.
+    #[must_use]
+    pub fn parse_either(text: &str) -> Option<Self> {
+        text.strip_prefix("rcpt_").map_or_else(|| Self::parse(text), |suffix| Self::parse(&format!("rec_{suffix}")))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ids_of_one_request_are_consecutive() {
+        let ids = DeltaId::consecutive(Timestamp::from_unix_seconds(1_760_000_000), DeltaId::MOST_CONSECUTIVE);
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(ids.iter().all(|id| DeltaId::parse(id.as_str()).is_some()));
+        let (first, last) = (ids[0].as_str(), ids[ids.len() - 1].as_str());
+        assert_eq!(first[..28], last[..28]);
+        assert_eq!(DeltaId::parse_either(&ids[7].receipt_id()).as_ref(), Some(&ids[7]));
+    }
 
     #[test]
     fn ids_of_one_millisecond_sort_by_the_microsecond() {

@@ -5,8 +5,10 @@
 pub mod accounts;
 pub mod api_keys;
 pub mod backoff;
+pub mod balances;
 pub mod countries;
 pub mod decimals;
+pub mod deltas;
 pub mod drafts;
 pub mod events;
 pub mod fields;

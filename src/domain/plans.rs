@@ -149,6 +149,12 @@ impl Period {
         (are_digits && (1..=12).contains(&month) && year > 0).then_some(Self { year, month })
     }
 
+    /// Its first moment, UTC.
+    #[must_use]
+    pub fn start(self) -> Timestamp {
+        Timestamp::parse_rfc3339(&format!("{:04}-{:02}-01T00:00:00Z", self.year, self.month)).unwrap_or_default()
+    }
+
     /// The first moment after it, when what was counted in it is counted no more.
     #[must_use]
     pub fn end(self) -> Timestamp {

@@ -79,7 +79,7 @@ impl Gateway {
             modes: self.settings.modes.clone(),
             database: self.settings.database.kind(),
             providers,
-            ledger_key: None,
+            ledger_key: Some(self.verifier_key()),
         }
     }
 

@@ -71,6 +71,28 @@ impl Once {
         Self { claim, request_id, by_hand: None }
     }
 
+    /// What identifies a request with an API key or a token, which brings an idempotency key.
+    #[must_use]
+    pub fn of_tenant(
+        scope: &Scope,
+        signed_at: Timestamp,
+        [method, path, key]: [&str; 3],
+        body_sha256: &[u8; 32],
+        request_id: String,
+    ) -> Self {
+        let whose = [scope.tenant_id.as_str(), scope.mode.as_str()];
+        let mut body = [0; 16];
+        body.copy_from_slice(&body_sha256[..16]);
+        let claim = Claim {
+            signed_at: signed_at.unix_seconds(),
+            // Nothing is signed: every request is its own.
+            signature: fingerprint(&[whose[0], whose[1], &random_hex(16)]),
+            idempotency_key: Some(fingerprint(&[whose[0], whose[1], key, method, path])),
+            body,
+        };
+        Self { claim, request_id, by_hand: None }
+    }
+
     /// What a person asks for by a form, once for each `nonce` that the form carries: a second click is answered as the
     /// first. `action`, `subject` and `after` go into the audit log with it.
     pub(super) fn by_hand(

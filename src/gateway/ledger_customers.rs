@@ -6,9 +6,10 @@ use super::Gateway;
 use super::audit::{self, Deed};
 use super::scope::Scope;
 use crate::domain::accounts::Role;
+use crate::domain::deltas;
 use crate::domain::fields::Fields;
 use crate::error::{Code, Fault, Outcome};
-use crate::store::ledger_customers::{self, LedgerCustomer};
+use crate::store::ledger_customers::{self, LedgerCustomer, NewCustomer};
 use crate::store::{Lane, Page};
 
 /// A customer to be.
@@ -27,18 +28,11 @@ impl NewLedgerCustomer {
     /// 400 naming every field that is not as it must be.
     pub fn parse(body: &[u8]) -> Outcome<Self> {
         let mut fields = Fields::of_body(body)?;
-        let customer_id = fields.required_text("customerId", 1, 128).unwrap_or_default();
-        if !customer_id.is_empty() && !is_customer_id(&customer_id) {
-            fields.fault("customerId", "must have letters, digits and _ - . : alone");
-        }
+        let customer_id = deltas::customer_id(&mut fields, true).unwrap_or_default();
         let display_name = fields.text("displayName", 1, 200);
         fields.finish()?;
         Ok(Self { customer_id, display_name })
     }
-}
-
-fn is_customer_id(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte))
 }
 
 impl Gateway {
@@ -46,14 +40,15 @@ impl Gateway {
     ///
     /// # Errors
     /// 403 for a viewer; 409 when there is one of this id.
-    pub async fn create_ledger_customer(&self, scope: &Scope, new: NewLedgerCustomer) -> Outcome<LedgerCustomer> {
+    pub async fn create_ledger_customer(&self, scope: &Scope, new: NewLedgerCustomer) -> Outcome<NewCustomer> {
         scope.require_role(Role::Developer)?;
         let now = self.clock.now();
-        let customer = LedgerCustomer {
+        let customer = NewCustomer {
             tenant_id: scope.tenant_id.clone(),
             mode: scope.mode,
             customer_id: new.customer_id,
             display_name: new.display_name,
+            currency: None,
             created_at: now,
         };
         let (row, scope_then) = (customer.clone(), scope.clone());

@@ -8,7 +8,9 @@ use tokio::sync::{Notify, Semaphore};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::courier::Courier;
+use crate::domain::notes::Signer;
 use crate::domain::secrets::{Place, Sealer, Secret};
+use crate::domain::signing::sha256;
 use crate::domain::tokens::TokenKey;
 use crate::error::Outcome;
 use crate::mailer::Mailer;
@@ -18,11 +20,15 @@ mod across;
 mod api_keys;
 mod apps;
 mod audit;
+mod balance_customers;
+mod balances;
 mod by_hand;
 mod checkout;
+mod checkpoints;
 mod confirming;
 mod console;
 mod deliveries;
+mod deltas;
 mod directory;
 mod environments;
 mod events;
@@ -48,6 +54,7 @@ mod polling;
 mod profile;
 mod provider_accounts;
 mod provider_forms;
+mod proving;
 mod rails;
 mod refunding;
 mod refunds;
@@ -62,12 +69,15 @@ mod subscriptions;
 mod tenants;
 mod timeline;
 mod users;
+mod verifying;
 pub mod views;
 pub mod webhook_endpoints;
 
 pub use across::{EventDetail, Listed, PaymentDetail, PaymentQuery};
 pub use api_keys::{IssuedKey, KeyChange, KeyDraft, read_overlap};
 pub use apps::{AppChange, AppOptions, IssuedApp};
+pub use balances::{Comparison, PlacedDelta};
+pub use checkpoints::{CheckpointObject, CheckpointScope};
 pub use console::{Lock, Surroundings};
 pub use deliveries::Capacity;
 pub use directory::{App, SignedHead};
@@ -140,11 +150,14 @@ pub struct Gateway {
     confirmations_wanted: Notify,
     mails_wanted: Notify,
     environments_wanted: Notify,
+    deltas_wanted: Notify,
     mailer: Option<Mailer>,
     limits: limits::Limits,
     key_uses: machines::Uses,
     hashing: Semaphore,
     token_key: TokenKey,
+    /// Signs checkpoints of the ledger.
+    signer: Signer,
     form_key: Secret,
     rails: rails::Rails,
     fallbacks: health::FallbackCounters,
@@ -170,6 +183,9 @@ impl Gateway {
         let mock_key = install_secret(&store, &sealer, "mock_webhook_key").await?;
         let token_secret = install_secret(&store, &sealer, INSTALL_KEY).await?;
         let form_key = install_secret(&store, &sealer, "form_key").await?;
+        let ledger_secret = install_secret(&store, &sealer, "ledger_key").await?;
+        let signer = Signer::from_seed(&checkpoints::key_name(&settings), &sha256(ledger_secret.expose().as_bytes()))
+            .map_err(|fault| OpenError::Key(format!("the ledger's key cannot be made: {fault}")))?;
         let smtp_url = settings.mail_smtp_url.as_ref();
         let mailer = smtp_url.map(|url| Mailer::new(url, &settings.mail_from)).transpose();
         let mailer = mailer.map_err(|fault| OpenError::Mail(fault.to_owned()))?;
@@ -188,11 +204,13 @@ impl Gateway {
             confirmations_wanted: Notify::new(),
             mails_wanted: Notify::new(),
             environments_wanted: Notify::new(),
+            deltas_wanted: Notify::new(),
             mailer,
             limits: limits::Limits::default(),
             key_uses: machines::Uses::default(),
             hashing: Semaphore::new(users::HASHES_AT_ONCE),
             token_key: TokenKey::new(&token_secret),
+            signer,
             form_key,
             rails,
             fallbacks: health::FallbackCounters::default(),

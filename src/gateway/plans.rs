@@ -33,6 +33,9 @@ pub fn reserve_deltas(
     now: Timestamp,
 ) -> StoreResult<Outcome<()>> {
     let tenant = tenants::find(conn, tenant_id)?.ok_or(StoreError::Missing)?;
+    if tenant.suspended_at.is_some() {
+        return Ok(Err(Fault::new(Code::TenantSuspended, "the tenant is suspended; ask the operator of this gateway")));
+    }
     let plan = plan_of(plans, &tenant);
     let period = Period::of(now);
     let counter = Counter { tenant_id, mode, period, name: DELTAS };

@@ -6,7 +6,7 @@ use super::idempotency::Fresh;
 use super::payments::payment_not_found;
 use super::settle::Settled;
 use super::views::{PageObject, RefundObject, render};
-use super::{Answer, App, Gateway, Once, mock, settle};
+use super::{Answer, App, Gateway, Once, deltas, mock, settle};
 use crate::domain::backoff::poll_wait;
 use crate::domain::drafts::RefundDraft;
 use crate::domain::ids::{PaymentId, RefundId};
@@ -274,5 +274,7 @@ fn refund_at_mock(
 
 fn book_refund(conn: &mut Conn, payment: &mut Payment, refund: &Refund, now: Timestamp) -> StoreResult<()> {
     payment.refunded_minor = payment.refunded_minor.checked_add(refund.amount_minor).ok_or(StoreError::Overflow)?;
+    let minor = refund.amount_minor.checked_neg().ok_or(StoreError::Overflow)?;
+    deltas::post_of_payment(conn, payment, refund.refund_id.as_str(), minor, "payment refunded", now)?;
     settle::announce_refund(conn, payment, refund, now)
 }

@@ -1,9 +1,9 @@
 //! The one way a payment ends. Webhook, poller, checkout page and cancellation all lead here, inside a transaction that
 //! holds the payment: the change of state, the receipt, the event and its deliveries commit together.
 
-use super::refunds;
 use super::starting::OUTCOME_UNKNOWN;
 use super::views::{fallback_of, raw, render};
+use super::{deltas, refunds};
 use crate::domain::events::PaymentEvent;
 use crate::domain::ids::EventId;
 use crate::domain::payments::{AttemptState, Decision, Observation, PaymentStatus, Standing, decide};
@@ -175,6 +175,15 @@ fn reverse(
     payment.needs_attention = true;
     payment.updated_at = now.strictly_after(payment.updated_at);
     payments::save(conn, payment)?;
+    let minor = amount_minor.checked_neg().ok_or(StoreError::Overflow)?;
+    deltas::post_of_payment(
+        conn,
+        payment,
+        payment.payment_id.as_str(),
+        minor,
+        "payment taken back",
+        payment.updated_at,
+    )?;
     write_event(conn, payment, "payment.reversed", About::Reversal(&reversal), now)
 }
 
@@ -201,7 +210,8 @@ fn book(
         amount_minor,
         created_at: at,
     };
-    payments::insert_receipt(conn, &receipt)
+    payments::insert_receipt(conn, &receipt)?;
+    deltas::post_of_payment(conn, payment, payment.payment_id.as_str(), amount_minor, "payment received", at)
 }
 
 /// What an event tells besides the payment itself.

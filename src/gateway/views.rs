@@ -65,8 +65,26 @@ pub(super) fn fallback_of(payment: &Payment) -> Option<Fallback> {
 }
 
 /// Renders any of these objects.
-pub(super) fn render(object: &impl Serialize) -> String {
+/// An object as JSON.
+#[must_use]
+pub fn render(object: &impl Serialize) -> String {
     serde_json::to_string(object).expect("these objects have text keys and finite numbers only")
+}
+
+/// The envelope of answers under `/dashboard` and `/api/v1`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Enveloped<'a, T: ?Sized> {
+    success: bool,
+    status_code: u16,
+    data: &'a T,
+}
+
+impl<'a, T: Serialize + ?Sized> Enveloped<'a, T> {
+    /// Wraps `data`.
+    pub const fn new(status_code: u16, data: &'a T) -> Self {
+        Self { success: true, status_code, data }
+    }
 }
 
 impl<'a> PaymentObject<'a> {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Gateway;
@@ -349,6 +350,64 @@ impl Gateway {
     }
 }
 
+/// The endpoints whose deliveries one list merges.
+const MOST_MERGED: usize = 100;
+
+impl Gateway {
+    /// Deliveries to a tenant's endpoints in a mode, newest first, and whether there are more.
+    ///
+    /// # Errors
+    /// 403 without the scope.
+    pub async fn tenant_deliveries(
+        &self,
+        scope: &Scope,
+        state: Option<String>,
+        [limit, offset]: [usize; 2],
+    ) -> Outcome<(Vec<(Delivery, String)>, bool)> {
+        scope.require_scope("webhooks:read")?;
+        let (tenant_id, mode) = (scope.tenant_id.clone(), scope.mode);
+        self.read(move |conn| {
+            let wanted = offset.saturating_add(limit).saturating_add(1);
+            let mut merged = Vec::new();
+            for endpoint in webhook_endpoints::of_tenant(conn, &tenant_id, mode)?.into_iter().take(MOST_MERGED) {
+                let page = deliveries::of_endpoint(conn, &endpoint.endpoint_id, state.as_deref(), None, wanted)?;
+                merged.extend(page.items);
+            }
+            merged.sort_unstable_by(|(one, _), (other, _)| other.delivery_id.cmp(&one.delivery_id));
+            let has_more = merged.len() >= wanted;
+            Ok((merged.into_iter().skip(offset).take(limit).collect(), has_more))
+        })
+        .await
+    }
+
+    /// Sends a tenant's event again to those endpoints that it was for; says to how many.
+    ///
+    /// # Errors
+    /// 403 without the scope; 404.
+    pub async fn retry_event(&self, scope: &Scope, event_id: &str) -> Outcome<usize> {
+        scope.require_scope("webhooks:write")?;
+        let unknown = || Fault::new(Code::EventNotFound, "event not found");
+        let event_id = EventId::parse(event_id).ok_or_else(unknown)?;
+        let (scope, now) = (scope.clone(), self.clock.now());
+        let count = self
+            .write(Lane::Any, move |conn| {
+                let event = events::find_any(conn, &event_id)?;
+                let is_his = |event: &Event| {
+                    event.tenant_id.as_ref() == Some(&scope.tenant_id) && event.mode == Some(scope.mode)
+                };
+                let Some(event) = event.filter(is_his) else { return Ok(None) };
+                let count = deliveries::redeliver(conn, &event, now)?;
+                let after = Some(json!({ "deliveries": count }));
+                let deed = Deed { action: "event.retried", subject: Some(event_id.as_str()), before: None, after };
+                audit::record(conn, &scope, deed, now)?;
+                Ok(Some(count))
+            })
+            .await?;
+        self.deliveries_wanted.notify_one();
+        count.ok_or_else(unknown)
+    }
+}
+
 /// What is to be sent again.
 #[derive(Clone, Debug)]
 pub enum Replay {
@@ -358,19 +417,37 @@ pub enum Replay {
     Since(Timestamp),
 }
 
+/// The envelope of an event of a tenant's.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TenantEvent<'a, T> {
+    id: &'a EventId,
+    event: &'a str,
+    tenant_id: &'a TenantId,
+    mode: Mode,
+    timestamp: i64,
+    created_at: Timestamp,
+    data: &'a T,
+}
+
 /// An event of a tenant's and no app's, in the envelope that such events have.
 pub(super) fn tenant_event(
     event_id: EventId,
     tenant_id: &TenantId,
     mode: Mode,
     event_type: &str,
-    data: &Value,
+    data: &impl Serialize,
     now: Timestamp,
 ) -> Event {
-    let body = render(&json!({
-        "id": event_id, "event": event_type, "tenantId": tenant_id, "mode": mode, "timestamp": now.unix_seconds(),
-        "createdAt": now, "data": data,
-    }));
+    let body = render(&TenantEvent {
+        id: &event_id,
+        event: event_type,
+        tenant_id,
+        mode,
+        timestamp: now.unix_seconds(),
+        created_at: now,
+        data,
+    });
     Event {
         event_id,
         app_id: None,

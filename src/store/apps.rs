@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::install::bump_directory_version;
 use super::schema::apps;
-use super::sql::for_update;
+use super::sql::{for_update, inside};
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, TenantId};
 use crate::domain::mode::Mode;
@@ -33,6 +33,12 @@ pub struct AppRow {
 pub fn insert(conn: &mut Conn, app: &AppRow) -> StoreResult<()> {
     diesel::insert_into(apps::table).values(app).execute(conn)?;
     bump_directory_version(conn)
+}
+
+/// Whose an app is.
+pub fn tenant_of(conn: &mut Conn, app_id: &AppId) -> StoreResult<Option<TenantId>> {
+    let tenant = apps::table.find(app_id).select(apps::tenant_id);
+    Ok(inside!(conn, |inner| tenant.get_result(inner).optional())?)
 }
 
 /// Every app, oldest first, archived ones too.

@@ -10,15 +10,45 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::domain::accounts::{Environment, Role};
+use crate::domain::decimals::Decimal;
 use crate::domain::ids::{
-    AccountId, AppId, AttemptId, AuditEntryId, DeliveryId, EndpointId, EventId, InboxId, InvitationId, KeyId, MailId,
-    MockJobId, PaymentId, ProductionRequestId, RefundId, SessionId, SubscriptionId, TenantId, UserId,
+    AccountId, AppId, AttemptId, AuditEntryId, CheckpointId, DeliveryId, DeltaId, EndpointId, EventId, InboxId,
+    InvitationId, KeyId, MailId, MockJobId, PaymentId, ProductionRequestId, RefundId, SessionId, SubscriptionId,
+    TenantId, UserId,
 };
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
 use crate::domain::payments::{AttemptState, PaymentStatus};
 use crate::domain::subscriptions::SubscriptionStatus;
 use crate::domain::time::Timestamp;
+
+/// A sum as it is stored: its millionths as text, because a sum of integers can be larger than an integer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sum(String);
+
+impl Sum {
+    fn parse(text: &str) -> Option<Self> {
+        text.parse::<i128>().ok().map(|_| Self(text.to_owned()))
+    }
+
+    /// Its millionths.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The sum.
+    #[must_use]
+    pub fn decimal(&self) -> Decimal {
+        Decimal::from_millionths(self.0.parse().expect("checked when it was read"))
+    }
+}
+
+impl From<Decimal> for Sum {
+    fn from(decimal: Decimal) -> Self {
+        Self(decimal.millionths().to_string())
+    }
+}
 
 macro_rules! column {
     ($sql:ty, $type:ty) => {
@@ -94,7 +124,8 @@ text_column! {
     MockJobId: as_str, PaymentId: as_str, RefundId: as_str, TenantId: as_str, Mode: as_str, PaymentStatus: as_str,
     AttemptState: as_str, Currency: code, SubscriptionId: as_str, SubscriptionStatus: as_str,
     UserId: as_str, SessionId: as_str, InvitationId: as_str, MailId: as_str, KeyId: as_str, ProductionRequestId: as_str,
-    AuditEntryId: as_str, Role: as_str, Environment: as_str,
+    AuditEntryId: as_str, CheckpointId: as_str, DeltaId: as_str, Role: as_str, Environment: as_str,
+    Sum: as_str,
 }
 
 column!(BigInt, Timestamp);

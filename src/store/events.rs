@@ -128,6 +128,39 @@ pub fn list(
     Ok(Page::of(rows, limit, |row: &Event| row.event_id.to_string()))
 }
 
+/// The endpoints of a tenant in a mode, as its own events meet them.
+pub struct Listeners(Vec<Listener>);
+
+impl Listeners {
+    /// Whether any of them wants events of a type.
+    #[must_use]
+    pub fn want(&self, event_type: &str) -> bool {
+        self.0.iter().any(|(_, _, event_types)| is_wanted(event_types.as_deref(), event_type))
+    }
+}
+
+/// Who listens to a tenant's own events.
+pub fn listeners_of_tenant(conn: &mut Conn, tenant_id: &TenantId, mode: Mode) -> StoreResult<Listeners> {
+    let of_tenant = webhook_endpoints::table
+        .filter(webhook_endpoints::deleted_at.is_null())
+        .filter(webhook_endpoints::tenant_id.eq(tenant_id))
+        .filter(webhook_endpoints::mode.eq(mode))
+        .filter(webhook_endpoints::app_id.is_null())
+        .select((webhook_endpoints::endpoint_id, webhook_endpoints::disabled_at, webhook_endpoints::event_types));
+    Ok(Listeners(inside!(conn, |inner| of_tenant.load(inner))?))
+}
+
+/// Writes an event of a tenant's for those of its listeners that want it.
+pub fn insert_heard(conn: &mut Conn, event: &Event, listeners: &Listeners, now: Timestamp) -> StoreResult<()> {
+    inside!(conn, |inner| diesel::insert_into(events::table).values(event).execute(inner))?;
+    for (endpoint_id, disabled_at, event_types) in &listeners.0 {
+        if is_wanted(event_types.as_deref(), &event.event_type) {
+            deliveries::insert(conn, event, endpoint_id.clone(), disabled_at.is_some(), now)?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes an event for one endpoint alone.
 pub fn insert_for(conn: &mut Conn, event: &Event, endpoint_id: &EndpointId, now: Timestamp) -> StoreResult<()> {
     diesel::insert_into(events::table).values(event).execute(conn)?;

@@ -441,16 +441,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    ledger_customers (tenant_id, mode, customer_id) {
-        tenant_id -> Text,
-        mode -> Text,
-        customer_id -> Text,
-        display_name -> Nullable<Text>,
-        created_at -> BigInt,
-    }
-}
-
-diesel::table! {
     payment_days (app_id, day, method, currency, shard) {
         app_id -> Text,
         day -> BigInt,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use switchyard::domain::mode::Mode;
 
 use crate::api_keys::made_key;
+use crate::deltas::Machine;
 use crate::person::Person;
 use crate::support::{Answer, Product, TestGateway, id_of};
 use crate::tenant_apps::{product_of, scope_of};
@@ -86,6 +87,8 @@ impl Row {
 fn table() -> Vec<Row> {
     const KEY: &str = "/dashboard/api-keys/{key_id}";
     const ENDPOINT: &str = "/dashboard/webhooks/{id}";
+    const READS: Option<&str> = Some("balance:read");
+    const WRITES: Option<&str> = Some("balance:write");
     const MEMBER: &str = "/dashboard/members/{user_id}";
     const PAYMENT: &str = r#"{"external_user_id":"user-1","email":"a@shop.example","amount_minor":50000,"currency":"IDR",
         "method":"va_bca","return_url":"https://shop.example/"}"#;
@@ -136,6 +139,48 @@ fn table() -> Vec<Row> {
         row(App, "POST", "/v1/subscriptions/{subscription_id}/cancel", 200, NotThere("SubscriptionNotFound")),
         // Machines.
         row(MemberOrKey(None), "GET", "/api/v1/whoami", 200, OnHisOwn),
+        // The ledger.
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/delta/{recordId}", 200, NotThere("NotFound")),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/delta/{recordId}/proof", 200, NotThere("NotFound")),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/derive/{customerId}", 200, OnHisOwn),
+        row(MemberOrKey(READS), "POST", "/api/v1/balance/compare", 200, OnHisOwn)
+            .body(r#"{"customerId":"{customerId}","yourBalance":1,"theirBalance":1}"#),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/customers", 200, SeesNothing),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/customers/{customerId}", 200, NotThere("NotFound")),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/gaps/{customerId}", 200, NotThere("NotFound")),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/usage", 200, OnHisOwn),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/limits", 200, OnHisOwn),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/checkpoints", 200, SeesNothing),
+        row(
+            MemberOrKey(READS),
+            "GET",
+            "/api/v1/balance/checkpoints/{checkpointId}/consistency",
+            200,
+            NotThere("NotFound"),
+        )
+        .query("with={checkpointId}"),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/receipt/{customerId}", 200, NotThere("NotFound")),
+        row(MemberOrKey(READS), "GET", "/api/v1/balance/invoice-proof/{customerId}", 200, NotThere("NotFound")),
+        // Whoever has a root may ask about it.
+        row(Anyone(200), "GET", "/api/v1/verify/{proofRoot}", 200, OnHisOwn),
+        row(MemberOrKey(Some("webhooks:read")), "GET", "/api/v1/balance/webhooks", 200, SeesNothing),
+        row(
+            MemberOrKey(Some("webhooks:write")),
+            "POST",
+            "/api/v1/balance/webhooks/{eventId}/retry",
+            202,
+            NotThere("EventNotFound"),
+        )
+        .changes(),
+        row(MemberOrKey(WRITES), "POST", "/api/v1/balance/delta", 201, OnHisOwn)
+            .body(r#"{"customerId":"new","delta":1,"reason":"r"}"#)
+            .changes(),
+        row(MemberOrKey(WRITES), "POST", "/api/v1/balance/delta/batch", 201, OnHisOwn)
+            .body(r#"{"deltas":[{"customerId":"new","delta":1,"reason":"r"}]}"#)
+            .changes(),
+        row(MemberOrKey(WRITES), "POST", "/api/v1/balance/checkpoint", 201, NotThere("NotFound"))
+            .body(r#"{"customerId":"{customerId}"}"#)
+            .changes(),
         // Environments, plan, the way to Production, and the ledger's customers.
         row(Member, "GET", "/dashboard/contracts", 200, OnHisOwn),
         row(Member, "GET", "/dashboard/contracts/{tenant_id}/status", 200, NotHisTenants("NotFound")),
@@ -331,6 +376,18 @@ async fn world() -> World {
     let customer_id = "customer-of-ann";
     assert_eq!(ann.post("/dashboard/customers", json!({ "customerId": customer_id })).await.0, 201);
 
+    // A delta of Ann's, its checkpoint, and an event of the tenant's.
+    let machine = Machine::with_key(&gateway, &full(&key));
+    let record_id = machine.emitted("books-of-ann", "5").await;
+    let (status, tested) =
+        ann.post(&format!("/dashboard/webhooks/{}/test", endpoint["data"]["id"].as_str().unwrap()), json!({})).await;
+    assert_eq!(status, 202, "{tested}");
+    let tenant_event_id =
+        gateway.database.texts("SELECT event_id AS text FROM events WHERE tenant_id IS NOT NULL").remove(0);
+    gateway.step().await;
+    let checkpoint = machine.post("/balance/checkpoint", &json!({ "customerId": "books-of-ann" })).await;
+    let checkpoint = checkpoint.expect_status(201).json()["data"].clone();
+
     // What was revoked: an app, a session and keys of Ann's own.
     let revoked_app = product_of(&gateway, &ann).await;
     let scope = scope_of(&gateway, &ann).await;
@@ -398,6 +455,11 @@ async fn world() -> World {
         ("endpoint_url", "http://127.0.0.1:9/hook-of-ann".to_owned()),
         ("tenant_id", scope.tenant_id.to_string()),
         ("customer_id", customer_id.to_owned()),
+        ("customerId", "books-of-ann".to_owned()),
+        ("recordId", record_id),
+        ("eventId", tenant_event_id),
+        ("checkpointId", checkpoint["checkpointId"].as_str().unwrap().to_owned()),
+        ("proofRoot", checkpoint["proofRoot"].as_str().unwrap().to_owned()),
         ("user_id", sam[0].clone()),
         ("invitation_id", invitation["data"]["id"].as_str().unwrap().to_owned()),
         ("provider", "mock".to_owned()),

@@ -609,6 +609,12 @@ impl TestDatabase {
         outcome.map_err(|error| error.to_string())
     }
 
+    /// Takes a trigger away, as somebody with the database's password can.
+    pub fn without_trigger(&self, table: &str, trigger: &str) {
+        let on_table = if matches!(self.target, Target::Sqlite(_)) { String::new() } else { format!(" ON {table}") };
+        self.execute(&format!("DROP TRIGGER {trigger}{on_table}")).unwrap();
+    }
+
     /// How the database writes what is true.
     pub fn truth(&self) -> &'static str {
         if matches!(self.target, Target::Sqlite(_)) { "1" } else { "TRUE" }

@@ -1,0 +1,12 @@
+DROP TABLE checkpoints;
+DROP TABLE merkle_nodes;
+DROP TABLE merkle_trees;
+DROP TABLE delta_failures;
+DROP TABLE delta_entries;
+DROP TABLE delta_queue;
+DROP TABLE deltas;
+DROP TABLE ledgers;
+DROP FUNCTION ledger_refuse();
+ALTER TABLE ledger_customers DROP CONSTRAINT ledger_customers_id;
+ALTER TABLE ledger_customers DROP COLUMN customer_key, DROP COLUMN currency, DROP COLUMN deltas, DROP COLUMN balance, DROP COLUMN last_delta_at;
+ALTER TABLE ledger_customers ADD CONSTRAINT ledger_customers_key PRIMARY KEY (tenant_id, mode, customer_id);
