@@ -62,6 +62,7 @@ mod subscriptions;
 mod tenants;
 mod timeline;
 mod users;
+mod verifier_key;
 pub mod views;
 pub mod webhook_endpoints;
 
