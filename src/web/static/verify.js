@@ -18,7 +18,15 @@
 
   // Bytes and hashes
   const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  const joined = (...parts) => Uint8Array.from(parts.flatMap((part) => Array.from(part)));
+  const joined = (...parts) => {
+    const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return all;
+  };
   const sha256 = async (bytes) => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const node = (left, right) => sha256(joined([1], left, right));
   const isSame = (left, right) => hex(left) === hex(right);
