@@ -133,6 +133,17 @@ impl Document {
             json = data.get();
             shape = serde_json::from_str(json).map_err(not_json)?;
         }
+        // A list of a struct's values would be taken for the struct.
+        let leaves: Vec<&RawValue> = match (shape.leaf, shape.leaves) {
+            (Some(leaf), _) => vec![leaf],
+            (None, Some(leaves)) => {
+                serde_json::from_str(leaves.get()).map_err(|_| "leaves is not a list".to_owned())?
+            }
+            (None, None) => Vec::new(),
+        };
+        if leaves.iter().any(|leaf| !leaf.get().starts_with('{')) {
+            return Err("a leaf is not an object".to_owned());
+        }
         if shape.leaf.is_some() {
             let proof = serde_json::from_str(json).map_err(|error| format!("this is not a delta's proof: {error}"))?;
             Ok(Self::Proof(Box::new(proof)))

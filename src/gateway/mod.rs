@@ -92,6 +92,7 @@ pub use overview::{EndpointState, Overview};
 pub use payments::PaymentPage;
 pub use provider_accounts::AccountOptions;
 pub use provider_forms::{ProviderField, ProviderForm};
+pub use proving::KnownRoot;
 pub use rails::Checked;
 pub use scope::{Member, Scope, Who};
 pub use second_factor::Enrolment;

@@ -86,6 +86,17 @@ struct Known<'a> {
     verification: PublicVerification<'a>,
 }
 
+/// What is known of a root.
+#[derive(Clone, Copy, Debug)]
+pub struct KnownRoot {
+    /// Since when.
+    pub recorded_at: Timestamp,
+    /// How many deltas it covers.
+    pub record_count: i64,
+    /// What they come to; of everybody's, what API keys emitted.
+    pub net_change: Decimal,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Summary {
@@ -272,22 +283,35 @@ impl Gateway {
         .await
     }
 
-    /// What anyone who has a root may know of it, rendered.
+    /// What anyone who has a root may know of it; `None` when no checkpoint has it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn known_root(&self, root: &str) -> Outcome<Option<KnownRoot>> {
+        let Some(root) = parse_hash(root) else { return Ok(None) };
+        let checkpoint = self.read(move |conn| checkpoints::of_root(conn, &root)).await?;
+        Ok(checkpoint.map(|checkpoint| KnownRoot {
+            recorded_at: checkpoint.created_at,
+            record_count: checkpoint.size,
+            net_change: checkpoint.net_change.decimal(),
+        }))
+    }
+
+    /// The same, rendered.
     ///
     /// # Errors
     /// 404.
     pub async fn verify_root(&self, root: &str) -> Outcome<String> {
-        let unknown = || Fault::new(Code::NotFound, "no checkpoint has this root");
-        let root = parse_hash(root).ok_or_else(unknown)?;
-        let checkpoint = self.read(move |conn| checkpoints::of_root(conn, &root)).await?.ok_or_else(unknown)?;
-        let root = hex::encode(&checkpoint.root);
+        let known = self.known_root(root).await?;
+        let known = known.ok_or_else(|| Fault::new(Code::NotFound, "no checkpoint has this root"))?;
+        let root = root.trim_start_matches("0x").to_ascii_lowercase();
         Ok(render(&Enveloped::new(
             200,
             &Known {
                 verified: true,
                 proof_root: &root,
-                recorded_at: checkpoint.created_at,
-                summary: Summary { record_count: checkpoint.size, net_change: checkpoint.net_change.decimal() },
+                recorded_at: known.recorded_at,
+                summary: Summary { record_count: known.record_count, net_change: known.net_change },
                 records: [],
                 verification: PublicVerification {
                     verification_reference: &root,

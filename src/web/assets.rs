@@ -35,11 +35,14 @@ pub fn version() -> &'static str {
         hasher.update(CONSOLE_CSS.as_bytes());
         hasher.update(CONSOLE_JS.as_bytes());
         hasher.update(FIGURES_CSS.as_bytes());
+        hasher.update(include_bytes!("static/verify.js"));
+        hasher.update(include_bytes!("static/verify.css"));
         format!("{:08x}", hasher.finalize())
     })
 }
 
-fn kept(media_type: &'static str, text: &'static str) -> HttpResponse {
+/// A file that a browser may keep, because its address has the version.
+pub(super) fn kept(media_type: &'static str, text: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
         .content_type(media_type)

@@ -8,6 +8,7 @@ use askama::Template;
 use super::forms::{FieldFaults, OpenForm, Pairs, open_token};
 use super::peer;
 use super::shell::{render, render_as, see_other, visitor};
+use super::verify;
 use crate::error::Code;
 use crate::gateway::{Gateway, Registration};
 use crate::problem::Answered;
@@ -103,12 +104,15 @@ pub async fn register(gateway: Data<Gateway>, request: HttpRequest, form: OpenFo
     }
 }
 
-/// Where the link of a registration leads.
+/// Where the link of a registration leads. Without the link's token it is the page that verifies proofs.
 #[get("/verify")]
-pub async fn verify(gateway: Data<Gateway>, request: HttpRequest) -> Answered {
-    let token = url::form_urlencoded::parse(request.query_string().as_bytes());
-    let token = token.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value.into_owned());
-    match gateway.verify_email(&token.unwrap_or_default()).await {
+pub async fn confirm(gateway: Data<Gateway>, request: HttpRequest) -> Answered {
+    let field = |wanted: &str| {
+        let mut query = url::form_urlencoded::parse(request.query_string().as_bytes());
+        query.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+    };
+    let Some(token) = field("token") else { return verify::page(&gateway, field("root")).await };
+    match gateway.verify_email(&token).await {
         Ok(()) => render(&SaidPage {
             title: "Your address is confirmed",
             sentences: &["Thank you. Everything is open to you now."],

@@ -52,6 +52,7 @@ pub mod status_stream;
 pub mod subscriptions;
 pub mod switching;
 mod times;
+pub mod verify;
 pub mod webhook_log;
 pub mod webhooks;
 
@@ -66,7 +67,10 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(front::page)
         .service(front::register_page)
         .service(front::register)
-        .service(front::verify)
+        .service(front::confirm)
+        .service(verify::check_posted)
+        .service(verify::script)
+        .service(verify::stylesheet)
         .service(signing_in::login_page)
         .service(signing_in::login)
         .service(signing_in::logout)

@@ -265,7 +265,8 @@ struct World {
     revoked: Vec<Credential>,
     viewer: Person,
     /// A key of Ann's that may do nothing that a row asks for.
-    narrow_key: String,
+    /// Keys of Ann's with one scope each, which it is.
+    narrow_keys: [(&'static str, String); 2],
 }
 
 impl World {
@@ -439,7 +440,10 @@ async fn world() -> World {
     let (status, invitation) = ann.post("/dashboard/invitations", invitation).await;
     assert_eq!(status, 201, "{invitation}");
     let viewer = Person::signed_in(&gateway, "vic@example.com").await;
-    let narrow_key = full(&made_key(&ann, json!({ "scopes": ["webhooks:read"] })).await);
+    let mut narrow_keys = ["webhooks:read", "balance:read"].map(|scope| (scope, String::new()));
+    for (scope, key) in &mut narrow_keys {
+        *key = full(&made_key(&ann, json!({ "scopes": [scope] })).await);
+    }
 
     let things = BTreeMap::from([
         ("payment_id", payment_id),
@@ -466,7 +470,7 @@ async fn world() -> World {
         ("mode", "test".to_owned()),
         ("account_id", "pac_01k7v3m2q8d4r5s6t7v8w9x0yz".to_owned()),
     ]);
-    World { gateway, things, ann, app, key: full(&key), strangers, revoked, viewer, narrow_key }
+    World { gateway, things, ann, app, key: full(&key), strangers, revoked, viewer, narrow_keys }
 }
 
 /// Whether a row lets in this kind of credential at all.
@@ -559,8 +563,9 @@ async fn no_operation_does_anything_for_a_credential_that_must_not() {
             let answer = world.send(row, &Credential::Token(world.viewer.clone())).await;
             expect("a viewer", row, answer, 403, "InsufficientScope");
         }
-        if let MemberOrKey(Some(_)) = row.lets_in {
-            let answer = world.send(row, &Credential::Key(world.narrow_key.clone())).await;
+        if let MemberOrKey(Some(needed)) = row.lets_in {
+            let (_, without) = world.narrow_keys.iter().find(|(scope, _)| *scope != needed).unwrap();
+            let answer = world.send(row, &Credential::Key(without.clone())).await;
             expect("a key without the scope", row, answer, 403, "InsufficientScope");
         }
         for (who, credentials) in &world.strangers {

@@ -54,5 +54,6 @@ mod subscriptions;
 mod tenant_apps;
 mod tenants;
 mod tenants_cli;
+mod verify_page;
 mod webhook_endpoints;
 mod webhook_pages;

@@ -209,6 +209,9 @@ fn what_is_neither_a_proof_nor_a_receipt_is_refused_in_a_sentence() {
         ("[]", "not a JSON object"),
         ("{}", "neither"),
         (r#"{"success":false,"data":null}"#, "neither"),
+        (r#"{"leaf":[]}"#, "a leaf is not an object"),
+        (r#"{"leaves":[{},[]]}"#, "a leaf is not an object"),
+        (r#"{"leaves":{}}"#, "leaves is not a list"),
         (r#"{"data":{"leaves":[]}}"#, "this is not a receipt: missing field"),
         (without_path.to_string().as_str(), "this is not a delta's proof: missing field `auditPath`"),
     ] {
