@@ -77,6 +77,7 @@ codes! {
     CustomerNotFound = 404, "Customer not found", "No buyer of this app has this id.";
     UnknownPayment = 404, "Unknown payment", "A provider's webhook names a payment that is not here.";
     AlreadyExists = 409, "Already exists", "There is one with this id already.";
+    ChangedMeanwhile = 409, "Changed meanwhile", "Something new has come since the page was shown. Look again, then decide.";
     EndpointDisabled = 409, "Endpoint switched off", "Nothing is sent to this endpoint. Switch it on first.";
     LastOwner = 409, "Last owner", "A tenant has at least one owner: make another member one first.";
     MethodNotAllowed = 405, "Method not allowed", "The path exists, but not with this method.";

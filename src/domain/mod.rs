@@ -10,6 +10,7 @@ pub mod drafts;
 pub mod events;
 pub mod fields;
 pub mod ids;
+pub mod metadata;
 pub mod mode;
 pub mod money;
 pub mod passwords;

@@ -9,6 +9,8 @@ use super::timeline::Story;
 use super::views::{PaymentObject, TimelineEntry};
 use super::{Gateway, Scope};
 use crate::domain::ids::{AppId, EventId, PaymentId};
+use crate::domain::metadata::Pair;
+use crate::domain::money::Currency;
 use crate::domain::payments::PaymentStatus;
 use crate::domain::subscriptions::SubscriptionStatus;
 use crate::domain::time::Timestamp;
@@ -18,10 +20,11 @@ use crate::store::across::{self, AppName};
 use crate::store::customers::{self, CustomerRow};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::events::{self, Event};
+use crate::store::payment_days::Counted;
 use crate::store::payments::{self, Attempt, Filter, Payment};
 use crate::store::refunds::{self, Refund};
 use crate::store::subscriptions::Subscription;
-use crate::store::{Conn, Page, StoreResult, payment_days, webhook_endpoints};
+use crate::store::{Conn, Page, StoreResult, payment_days, payment_metadata, webhook_endpoints};
 
 /// How far back events whose deliveries were given up are listed.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(30 * 86_400);
@@ -52,6 +55,8 @@ pub struct PaymentQuery {
     pub status: Option<PaymentStatus>,
     /// That are paid so.
     pub method: Option<String>,
+    /// In this currency.
+    pub currency: Option<Currency>,
     /// At this provider.
     pub provider: Option<String>,
     /// Of this buyer.
@@ -60,9 +65,10 @@ pub struct PaymentQuery {
     pub created_from: Option<Timestamp>,
     /// Older.
     pub created_to: Option<Timestamp>,
-    /// That need someone; the other conditions, but for the app, are then not looked at.
+    /// That need someone.
     pub needs_attention: bool,
-    /// That have this name: an id, an invoice number, a provider's reference; else that are of this buyer.
+    /// That have this name: an id, an invoice number, a provider's reference; else that have it in their metadata, as
+    /// `name=value`; else that are of this buyer.
     pub search: Option<String>,
 }
 
@@ -71,12 +77,37 @@ impl PaymentQuery {
         Filter {
             status: self.status,
             method: self.method.clone(),
+            currency: self.currency,
             provider: self.provider.clone(),
             external_user_id: self.external_user_id.clone(),
             invoice_number: None,
+            metadata: None,
+            needs_attention: self.needs_attention,
             created_from: self.created_from,
             created_to: self.created_to,
         }
+    }
+}
+
+impl PaymentQuery {
+    /// What of the totals by day adds up to the payments that are asked for, if it is as simple as that.
+    fn counted(&self) -> Option<Counted> {
+        let is_one_by_one =
+            self.provider.is_some() || self.external_user_id.is_some() || self.search.is_some() || self.needs_attention;
+        let day = |moment: Option<Timestamp>| match moment {
+            None => Some(None),
+            Some(moment) => {
+                let day = payment_days::day_of(moment);
+                (Timestamp::of_day(day) == moment).then_some(Some(day))
+            }
+        };
+        (!is_one_by_one).then_some(Counted {
+            status: self.status,
+            method: self.method.clone(),
+            currency: self.currency,
+            from_day: day(self.created_from)?,
+            to_day: day(self.created_to)?,
+        })
     }
 }
 
@@ -130,6 +161,15 @@ impl Gateway {
         methods
     }
 
+    /// The codes of the currencies that some provider names, in the order of the alphabet; the mock takes every other, too.
+    #[must_use]
+    pub fn currencies() -> Vec<&'static str> {
+        let mut codes: Vec<_> = DRIVERS.iter().flat_map(|driver| driver.currencies).copied().collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
+    }
+
     /// The tenant's apps in the mode, oldest first, archived ones too.
     ///
     /// # Errors
@@ -167,31 +207,32 @@ impl Gateway {
     ) -> Outcome<Listed<Payment>> {
         self.listed(scope, query.app_id.clone(), move |conn, app_ids| {
             let before = cursor.as_deref();
-            if query.needs_attention {
-                return across::needing_attention(conn, app_ids, before, limit);
-            }
             let mut filter = query.filter();
             if let Some(text) = &query.search {
                 let named = across::payments_named(conn, app_ids, text)?;
                 if !named.is_empty() {
                     return Ok(Page { items: named, next: None });
                 }
-                filter = Filter { external_user_id: Some(text.clone()), ..filter };
+                match Pair::asked(text) {
+                    Some(pair) if payment_metadata::is_any(conn, app_ids, &pair)? => filter.metadata = Some(pair),
+                    _ => filter.external_user_id = Some(text.clone()),
+                }
             }
             across::payments(conn, app_ids, &filter, before, limit)
         })
         .await
     }
 
-    /// How many payments the tenant has in the mode.
+    /// How many payments of the tenant a query finds in the mode; `None` where they would have to be counted one by one.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn count_payments(&self, scope: &Scope) -> Outcome<i64> {
-        let scope = scope.clone();
+    pub async fn count_payments(&self, scope: &Scope, query: &PaymentQuery) -> Outcome<Option<i64>> {
+        let Some(wanted) = query.counted() else { return Ok(None) };
+        let (scope, app_id) = (scope.clone(), query.app_id.clone());
         self.read(move |conn| {
             let apps = across::apps(conn, &scope.tenant_id, scope.mode)?;
-            payment_days::count(conn, &chosen(&apps, None))
+            payment_days::count(conn, &chosen(&apps, app_id.as_deref()), &wanted).map(Some)
         })
         .await
     }

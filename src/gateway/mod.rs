@@ -17,6 +17,7 @@ use crate::store::{Lane, Store, StoreError, StoreResult};
 mod across;
 mod api_keys;
 mod apps;
+mod attention;
 mod audit;
 mod by_hand;
 mod checkout;

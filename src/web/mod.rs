@@ -88,6 +88,7 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(payments::detail)
         .service(payments::give_back)
         .service(payments::give_up)
+        .service(payments::resolve)
         .service(refunds::list)
         .service(subscriptions::list)
         .service(subscriptions::cancel)

@@ -1,0 +1,3 @@
+DROP TABLE attention_notes;
+DROP INDEX payments_by_currency;
+DROP TABLE payment_metadata;
