@@ -24,6 +24,7 @@ use crate::store::payment_days::Counted;
 use crate::store::payments::{self, Attempt, Filter, Payment};
 use crate::store::refunds::{self, Refund};
 use crate::store::subscriptions::Subscription;
+use crate::store::webhook_endpoints::EndpointRow;
 use crate::store::{Conn, Page, StoreResult, payment_days, payment_metadata, webhook_endpoints};
 
 /// How far back events whose deliveries were given up are listed.
@@ -139,10 +140,15 @@ pub struct PaymentDetail {
 pub struct EventDetail {
     /// The event.
     pub event: Event,
-    /// Whose it is.
-    pub app_name: String,
+    /// The app whose it is, unless it is the tenant's own.
+    pub app_name: Option<String>,
     /// One for each endpoint that it goes to, with the endpoint's URL.
     pub deliveries: Vec<(Delivery, String)>,
+}
+
+/// Whether an event is the tenant's own, in its mode, and no app's.
+fn is_of_tenant(event: &Event, scope: &Scope) -> bool {
+    event.app_id.is_none() && event.tenant_id.as_ref() == Some(&scope.tenant_id) && event.mode == Some(scope.mode)
 }
 
 /// The apps that a list is about: the chosen one, or all.
@@ -379,6 +385,26 @@ impl Gateway {
         .await
     }
 
+    /// The endpoints of the tenant's apps that are in use in the mode, each with its app, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn app_endpoints(&self, scope: &Scope) -> Outcome<Vec<(EndpointRow, AppName)>> {
+        let scope = scope.clone();
+        self.read(move |conn| {
+            let apps = across::apps(conn, &scope.tenant_id, scope.mode)?;
+            let in_use: Vec<AppName> = apps.into_iter().filter(|app| app.archived_at.is_none()).collect();
+            let ids: Vec<AppId> = in_use.iter().map(|app| app.app_id.clone()).collect();
+            let standing = across::endpoints(conn, &ids)?.into_iter().filter(|endpoint| endpoint.deleted_at.is_none());
+            let with_app = standing.filter_map(|endpoint| {
+                let app = in_use.iter().find(|app| Some(&app.app_id) == endpoint.app_id.as_ref())?;
+                Some((endpoint, app.clone()))
+            });
+            Ok(with_app.collect())
+        })
+        .await
+    }
+
     /// An event with its deliveries.
     ///
     /// # Errors
@@ -391,12 +417,16 @@ impl Gateway {
             .read(move |conn| {
                 let Some(event) = events::find_any(conn, &wanted)? else { return Ok(None) };
                 let apps = across::apps(conn, &scope.tenant_id, scope.mode)?;
-                let app = apps.into_iter().find(|app| Some(&app.app_id) == event.app_id.as_ref());
-                let Some(app) = app else { return Ok(None) };
+                let app = apps.iter().find(|app| Some(&app.app_id) == event.app_id.as_ref());
+                if app.is_none() && !is_of_tenant(&event, &scope) {
+                    return Ok(None);
+                }
+                let app_name = app.map(|app| app.name.clone());
                 let deliveries = deliveries::of_events(conn, std::slice::from_ref(&wanted))?;
-                let mut endpoints = across::endpoints(conn, std::slice::from_ref(&app.app_id))?;
+                // A test event is the tenant's and may have gone to the address of an app.
+                let mut endpoints = across::endpoints(conn, &chosen(&apps, event.app_id.as_ref().map(AppId::as_str)))?;
                 endpoints.extend(webhook_endpoints::of_tenant(conn, &scope.tenant_id, scope.mode)?);
-                Ok(Some((event, app.name, deliveries, endpoints)))
+                Ok(Some((event, app_name, deliveries, endpoints)))
             })
             .await?;
         let (event, app_name, deliveries, endpoints) = found.ok_or_else(not_found)?;

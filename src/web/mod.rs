@@ -145,6 +145,7 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(settings::enrol)
         .service(settings::confirm)
         .service(settings::disable)
+        .service(settings::leave)
         .service(settings::end_session);
 }
 
