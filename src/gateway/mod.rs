@@ -61,6 +61,7 @@ mod settle;
 mod starting;
 mod subscriptions;
 mod tenants;
+mod test_inbox;
 mod timeline;
 mod users;
 pub mod views;
@@ -106,6 +107,7 @@ pub use crate::store::payments::{Attempt, Filter, Payment};
 pub use crate::store::refunds::Refund;
 pub use crate::store::sessions::SessionRow;
 pub use crate::store::subscriptions::Subscription;
+pub use crate::store::test_inbox::Received;
 pub use crate::store::webhook_endpoints::EndpointRow;
 
 /// Why a gateway could not be opened.

@@ -39,6 +39,7 @@ pub mod sessions;
 mod sql;
 pub mod subscriptions;
 pub mod tenants;
+pub mod test_inbox;
 pub mod usage;
 pub mod users;
 pub mod webhook_endpoints;

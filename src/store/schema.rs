@@ -475,6 +475,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    test_inbox (received_id) {
+        received_id -> Text,
+        endpoint_id -> Text,
+        headers -> Text,
+        body -> Text,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
     attention_notes (payment_id, created_at) {
         payment_id -> Text,
         created_at -> BigInt,

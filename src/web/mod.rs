@@ -51,6 +51,7 @@ pub mod signing_in;
 pub mod status_stream;
 pub mod subscriptions;
 pub mod switching;
+mod test_inbox;
 mod times;
 pub mod webhook_log;
 pub mod webhooks;
@@ -97,6 +98,11 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(events::resend_since)
         .service(events::detail)
         .service(events::resend)
+        .service(test_inbox::page)
+        .service(test_inbox::open)
+        .service(test_inbox::receive)
+        .service(test_inbox::try_out)
+        .service(test_inbox::tried)
         .service(webhooks::list)
         .service(webhooks::create)
         .service(webhooks::detail)

@@ -52,5 +52,6 @@ mod subscriptions;
 mod tenant_apps;
 mod tenants;
 mod tenants_cli;
+mod test_inbox;
 mod webhook_endpoints;
 mod webhook_pages;

@@ -1,5 +1,5 @@
--- What the console finds payments by besides: their metadata and their currency; and what people noted when they had
--- looked after one.
+-- What the console finds payments by besides: their metadata and their currency; what people noted when they had looked
+-- after one; and the test inbox.
 
 -- The values of payments' metadata, as text, in the order of the payments. A payment without metadata has no row.
 CREATE TABLE payment_metadata (
@@ -26,3 +26,13 @@ CREATE TABLE attention_notes (
   note TEXT NOT NULL,
   CONSTRAINT attention_notes_key PRIMARY KEY (payment_id, created_at)
 ) STRICT, WITHOUT ROWID;
+
+-- What the console's own receiver was sent in test mode, so that people without a server of their own see it.
+CREATE TABLE test_inbox (
+  received_id TEXT NOT NULL CONSTRAINT test_inbox_key PRIMARY KEY,
+  endpoint_id TEXT NOT NULL CONSTRAINT test_inbox_endpoint REFERENCES webhook_endpoints (endpoint_id),
+  headers TEXT NOT NULL,
+  body TEXT NOT NULL,
+  received_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX test_inbox_by_endpoint ON test_inbox (endpoint_id, received_id);
