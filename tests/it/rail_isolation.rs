@@ -421,7 +421,7 @@ async fn a_message_about_a_payment_that_is_not_there_is_404_and_applied_when_it_
     let payment_id = created(&rail.product, &rail.simulator).await;
     // As on a database whose other half arrives late.
     let database = &rail.gateway.database;
-    let tables = ["payments", "attempts"];
+    let tables = ["payments", "attempts", "payment_metadata"];
     for table in tables {
         database.execute(&format!("CREATE TABLE late_{table} AS SELECT * FROM {table}")).unwrap();
     }
