@@ -82,6 +82,7 @@ codes! {
     UnknownPayment = 404, "Unknown payment", "A provider's webhook names a payment that is not here.";
     AlreadyExists = 409, "Already exists", "There is one with this id already.";
     NotVerified = 409, "Not verified yet", "The delta waits to be verified, which takes a moment; or it failed. Ask how it stands.";
+    ChangedMeanwhile = 409, "Changed meanwhile", "Something new has come since the page was shown. Look again, then decide.";
     EndpointDisabled = 409, "Endpoint switched off", "Nothing is sent to this endpoint. Switch it on first.";
     LastOwner = 409, "Last owner", "A tenant has at least one owner: make another member one first.";
     MethodNotAllowed = 405, "Method not allowed", "The path exists, but not with this method.";

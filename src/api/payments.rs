@@ -97,6 +97,7 @@ pub async fn list(gateway: Data<Gateway>, signed: Signed) -> Answered {
         invoice_number: query.text("invoice_number"),
         created_from: query.moment("created_from"),
         created_to: query.moment("created_to"),
+        ..Filter::default()
     };
     query.finish()?;
     Ok(json(200, gateway.list_payments(&signed.app, filter, cursor, limit).await?))

@@ -99,6 +99,8 @@ ids! {
     DeliveryId = "dlv_";
     /// A webhook endpoint of an app.
     EndpointId = "wep_";
+    /// Something that the test inbox received.
+    ReceivedId = "rcv_";
     /// A webhook that came in.
     InboxId = "inb_";
     /// A tenant's own account at a provider.

@@ -15,6 +15,7 @@ pub mod fields;
 pub mod ids;
 pub mod leaves;
 pub mod merkle;
+pub mod metadata;
 pub mod mode;
 pub mod money;
 pub mod notes;

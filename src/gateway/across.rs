@@ -9,6 +9,8 @@ use super::timeline::Story;
 use super::views::{PaymentObject, TimelineEntry};
 use super::{Gateway, Scope};
 use crate::domain::ids::{AppId, EventId, PaymentId};
+use crate::domain::metadata::Pair;
+use crate::domain::money::Currency;
 use crate::domain::payments::PaymentStatus;
 use crate::domain::subscriptions::SubscriptionStatus;
 use crate::domain::time::Timestamp;
@@ -18,10 +20,12 @@ use crate::store::across::{self, AppName};
 use crate::store::customers::{self, CustomerRow};
 use crate::store::deliveries::{self, Delivery};
 use crate::store::events::{self, Event};
+use crate::store::payment_days::Counted;
 use crate::store::payments::{self, Attempt, Filter, Payment};
 use crate::store::refunds::{self, Refund};
 use crate::store::subscriptions::Subscription;
-use crate::store::{Conn, Page, StoreResult, payment_days, webhook_endpoints};
+use crate::store::webhook_endpoints::EndpointRow;
+use crate::store::{Conn, Page, StoreResult, payment_days, payment_metadata, webhook_endpoints};
 
 /// How far back events whose deliveries were given up are listed.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(30 * 86_400);
@@ -52,6 +56,8 @@ pub struct PaymentQuery {
     pub status: Option<PaymentStatus>,
     /// That are paid so.
     pub method: Option<String>,
+    /// In this currency.
+    pub currency: Option<Currency>,
     /// At this provider.
     pub provider: Option<String>,
     /// Of this buyer.
@@ -60,9 +66,10 @@ pub struct PaymentQuery {
     pub created_from: Option<Timestamp>,
     /// Older.
     pub created_to: Option<Timestamp>,
-    /// That need someone; the other conditions, but for the app, are then not looked at.
+    /// That need someone.
     pub needs_attention: bool,
-    /// That have this name: an id, an invoice number, a provider's reference; else that are of this buyer.
+    /// That have this name: an id, an invoice number, a provider's reference; else that have it in their metadata, as
+    /// `name=value`; else that are of this buyer.
     pub search: Option<String>,
 }
 
@@ -71,12 +78,37 @@ impl PaymentQuery {
         Filter {
             status: self.status,
             method: self.method.clone(),
+            currency: self.currency,
             provider: self.provider.clone(),
             external_user_id: self.external_user_id.clone(),
             invoice_number: None,
+            metadata: None,
+            needs_attention: self.needs_attention,
             created_from: self.created_from,
             created_to: self.created_to,
         }
+    }
+}
+
+impl PaymentQuery {
+    /// What of the totals by day adds up to the payments that are asked for, if it is as simple as that.
+    fn counted(&self) -> Option<Counted> {
+        let is_one_by_one =
+            self.provider.is_some() || self.external_user_id.is_some() || self.search.is_some() || self.needs_attention;
+        let day = |moment: Option<Timestamp>| match moment {
+            None => Some(None),
+            Some(moment) => {
+                let day = payment_days::day_of(moment);
+                (Timestamp::of_day(day) == moment).then_some(Some(day))
+            }
+        };
+        (!is_one_by_one).then_some(Counted {
+            status: self.status,
+            method: self.method.clone(),
+            currency: self.currency,
+            from_day: day(self.created_from)?,
+            to_day: day(self.created_to)?,
+        })
     }
 }
 
@@ -108,10 +140,15 @@ pub struct PaymentDetail {
 pub struct EventDetail {
     /// The event.
     pub event: Event,
-    /// Whose it is.
-    pub app_name: String,
+    /// The app whose it is, unless it is the tenant's own.
+    pub app_name: Option<String>,
     /// One for each endpoint that it goes to, with the endpoint's URL.
     pub deliveries: Vec<(Delivery, String)>,
+}
+
+/// Whether an event is the tenant's own, in its mode, and no app's.
+fn is_of_tenant(event: &Event, scope: &Scope) -> bool {
+    event.app_id.is_none() && event.tenant_id.as_ref() == Some(&scope.tenant_id) && event.mode == Some(scope.mode)
 }
 
 /// The apps that a list is about: the chosen one, or all.
@@ -128,6 +165,15 @@ impl Gateway {
         methods.sort_unstable();
         methods.dedup();
         methods
+    }
+
+    /// The codes of the currencies that some provider names, in the order of the alphabet; the mock takes every other, too.
+    #[must_use]
+    pub fn currencies() -> Vec<&'static str> {
+        let mut codes: Vec<_> = DRIVERS.iter().flat_map(|driver| driver.currencies).copied().collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes
     }
 
     /// The tenant's apps in the mode, oldest first, archived ones too.
@@ -167,31 +213,32 @@ impl Gateway {
     ) -> Outcome<Listed<Payment>> {
         self.listed(scope, query.app_id.clone(), move |conn, app_ids| {
             let before = cursor.as_deref();
-            if query.needs_attention {
-                return across::needing_attention(conn, app_ids, before, limit);
-            }
             let mut filter = query.filter();
             if let Some(text) = &query.search {
                 let named = across::payments_named(conn, app_ids, text)?;
                 if !named.is_empty() {
                     return Ok(Page { items: named, next: None });
                 }
-                filter = Filter { external_user_id: Some(text.clone()), ..filter };
+                match Pair::asked(text) {
+                    Some(pair) if payment_metadata::is_any(conn, app_ids, &pair)? => filter.metadata = Some(pair),
+                    _ => filter.external_user_id = Some(text.clone()),
+                }
             }
             across::payments(conn, app_ids, &filter, before, limit)
         })
         .await
     }
 
-    /// How many payments the tenant has in the mode.
+    /// How many payments of the tenant a query finds in the mode; `None` where they would have to be counted one by one.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn count_payments(&self, scope: &Scope) -> Outcome<i64> {
-        let scope = scope.clone();
+    pub async fn count_payments(&self, scope: &Scope, query: &PaymentQuery) -> Outcome<Option<i64>> {
+        let Some(wanted) = query.counted() else { return Ok(None) };
+        let (scope, app_id) = (scope.clone(), query.app_id.clone());
         self.read(move |conn| {
             let apps = across::apps(conn, &scope.tenant_id, scope.mode)?;
-            payment_days::count(conn, &chosen(&apps, None))
+            payment_days::count(conn, &chosen(&apps, app_id.as_deref()), &wanted).map(Some)
         })
         .await
     }
@@ -338,6 +385,26 @@ impl Gateway {
         .await
     }
 
+    /// The endpoints of the tenant's apps that are in use in the mode, each with its app, oldest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn app_endpoints(&self, scope: &Scope) -> Outcome<Vec<(EndpointRow, AppName)>> {
+        let scope = scope.clone();
+        self.read(move |conn| {
+            let apps = across::apps(conn, &scope.tenant_id, scope.mode)?;
+            let in_use: Vec<AppName> = apps.into_iter().filter(|app| app.archived_at.is_none()).collect();
+            let ids: Vec<AppId> = in_use.iter().map(|app| app.app_id.clone()).collect();
+            let standing = across::endpoints(conn, &ids)?.into_iter().filter(|endpoint| endpoint.deleted_at.is_none());
+            let with_app = standing.filter_map(|endpoint| {
+                let app = in_use.iter().find(|app| Some(&app.app_id) == endpoint.app_id.as_ref())?;
+                Some((endpoint, app.clone()))
+            });
+            Ok(with_app.collect())
+        })
+        .await
+    }
+
     /// An event with its deliveries.
     ///
     /// # Errors
@@ -350,12 +417,16 @@ impl Gateway {
             .read(move |conn| {
                 let Some(event) = events::find_any(conn, &wanted)? else { return Ok(None) };
                 let apps = across::apps(conn, &scope.tenant_id, scope.mode)?;
-                let app = apps.into_iter().find(|app| Some(&app.app_id) == event.app_id.as_ref());
-                let Some(app) = app else { return Ok(None) };
+                let app = apps.iter().find(|app| Some(&app.app_id) == event.app_id.as_ref());
+                if app.is_none() && !is_of_tenant(&event, &scope) {
+                    return Ok(None);
+                }
+                let app_name = app.map(|app| app.name.clone());
                 let deliveries = deliveries::of_events(conn, std::slice::from_ref(&wanted))?;
-                let mut endpoints = across::endpoints(conn, std::slice::from_ref(&app.app_id))?;
+                // A test event is the tenant's and may have gone to the address of an app.
+                let mut endpoints = across::endpoints(conn, &chosen(&apps, event.app_id.as_ref().map(AppId::as_str)))?;
                 endpoints.extend(webhook_endpoints::of_tenant(conn, &scope.tenant_id, scope.mode)?);
-                Ok(Some((event, app.name, deliveries, endpoints)))
+                Ok(Some((event, app_name, deliveries, endpoints)))
             })
             .await?;
         let (event, app_name, deliveries, endpoints) = found.ok_or_else(not_found)?;

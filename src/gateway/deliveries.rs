@@ -96,7 +96,8 @@ impl Gateway {
     }
 
     fn parcel(&self, claimed: &Claimed) -> Result<Parcel, &'static str> {
-        let allow_private = self.settings.webhooks_allow_private && claimed.endpoint.mode != Mode::Live;
+        let is_ours = self.is_test_inbox(&claimed.endpoint);
+        let allow_private = is_ours || (self.settings.webhooks_allow_private && claimed.endpoint.mode != Mode::Live);
         let (current, previous) = self.endpoint_secrets(claimed).map_err(|_| "the endpoint's secret does not open")?;
         let timestamp = self.clock.now().unix_seconds();
         let body = claimed.body.as_bytes();

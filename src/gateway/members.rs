@@ -13,12 +13,13 @@ use super::{Gateway, Scope};
 use crate::domain::accounts::{Role, normal_email};
 use crate::domain::drafts::email_fault;
 use crate::domain::ids::{InvitationId, UserId};
+use crate::domain::mode::Mode;
 use crate::domain::time::Timestamp;
 use crate::domain::tokens::{link_token, token_hash};
 use crate::error::{Code, Fault, Outcome};
 use crate::store::members::{self, InvitationRow, MOST_MEMBERS, MemberOfTenant};
 use crate::store::users::MemberRow;
-use crate::store::{Conn, Lane, StoreResult, users};
+use crate::store::{Conn, Lane, StoreResult, sessions, users};
 
 /// How long an invitation is good for.
 const INVITED_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -234,6 +235,53 @@ impl Gateway {
     /// 403 for who is no owner; 404 for who is no member; 409 for the last owner.
     pub async fn remove_member(&self, scope: &Scope, user_id: &str) -> Outcome<()> {
         self.change_member(scope, user_id, None).await
+    }
+
+    /// Lets who is signed in out of the tenant that he is in, and ends his sessions there; the one that asks moves to the
+    /// tenant that he has been in longest of those that are left. `None` where there is none.
+    ///
+    /// # Errors
+    /// 403 for a machine; 404 for another tenant than the one he is in; 409 for the last owner.
+    pub async fn leave_tenant(&self, scope: &Scope, tenant_id: &str) -> Outcome<Option<SignedIn>> {
+        let member = scope.member()?;
+        if scope.tenant_id.as_str() != tenant_id {
+            return Err(Fault::new(Code::NotFound, "you are in another tenant by now; load the page again"));
+        }
+        let (user_id, session_id) = (member.user_id.clone(), member.session_id.clone());
+        let actor = scope.clone();
+        let now = self.clock.now();
+        let left = self
+            .write(Lane::Any, move |conn| {
+                let tenant_id = &actor.tenant_id;
+                let owners = members::lock_owners(conn, tenant_id)?;
+                if owners == [user_id.clone()] {
+                    return Ok(Err(Code::LastOwner));
+                }
+                let Some(before) = users::role(conn, tenant_id, &user_id)? else { return Ok(Err(Code::NotFound)) };
+                let others = users::memberships(conn, &user_id)?;
+                let next = others.into_iter().map(|(other, ..)| other).find(|other| other != tenant_id);
+                if let Some(next) = &next {
+                    sessions::move_to(conn, &session_id, next, Mode::Test)?;
+                }
+                members::remove(conn, tenant_id, &user_id, now)?;
+                let deed = Deed {
+                    action: "member.left",
+                    subject: Some(user_id.as_str()),
+                    before: Some(json!({ "role": before.as_str() })),
+                    after: None,
+                };
+                audit::record(conn, &actor, deed, now)?;
+                Ok(Ok(next.is_some()))
+            })
+            .await?;
+        match left {
+            Ok(true) => self.mint(&member.session_id, Mode::Test, scope.address.clone()).await.map(Some),
+            Ok(false) => Ok(None),
+            Err(Code::LastOwner) => {
+                Err(Fault::new(Code::LastOwner, "a tenant has at least one owner; make another first"))
+            }
+            Err(code) => Err(Fault::new(code, "there is no such member")),
+        }
     }
 
     /// Gives a member another role, or none.

@@ -19,6 +19,7 @@ use crate::store::{Lane, Store, StoreError, StoreResult};
 mod across;
 mod api_keys;
 mod apps;
+mod attention;
 mod audit;
 mod balance_customers;
 mod balances;
@@ -67,6 +68,7 @@ mod settle;
 mod starting;
 mod subscriptions;
 mod tenants;
+mod test_inbox;
 mod timeline;
 mod users;
 mod verifying;
@@ -116,6 +118,7 @@ pub use crate::store::payments::{Attempt, Filter, Payment};
 pub use crate::store::refunds::Refund;
 pub use crate::store::sessions::SessionRow;
 pub use crate::store::subscriptions::Subscription;
+pub use crate::store::test_inbox::Received;
 pub use crate::store::webhook_endpoints::EndpointRow;
 
 /// Why a gateway could not be opened.

@@ -11,7 +11,7 @@ use crate::error::Outcome;
 use crate::store::across::{self, AppName};
 use crate::store::deliveries::Delivery;
 use crate::store::payment_days::{self, DayTotal};
-use crate::store::payments::Payment;
+use crate::store::payments::{Filter, Payment};
 use crate::store::webhook_endpoints::EndpointRow;
 use crate::store::{Page, StoreResult};
 
@@ -76,11 +76,12 @@ impl Gateway {
         self.read(move |conn| -> StoreResult<Overview> {
             let apps = across::apps(conn, &tenant_id, mode)?;
             let app_ids: Vec<_> = apps.iter().map(|app| app.app_id.clone()).collect();
+            let needing_attention = Filter { needs_attention: true, ..Filter::default() };
             Ok(Overview {
                 today,
                 totals: payment_days::since(conn, &app_ids, today - days + 1)?,
                 newest: across::payments(conn, &app_ids, &Default::default(), None, 5)?,
-                attention: across::needing_attention(conn, &app_ids, None, MOST_COUNTED)?,
+                attention: across::payments(conn, &app_ids, &needing_attention, None, MOST_COUNTED)?,
                 dead: across::dead_deliveries(conn, &app_ids, now.minus(DELIVERIES_SINCE), MOST_COUNTED)?,
                 endpoints: across::endpoints(conn, &app_ids)?.into_iter().map(EndpointState::from).collect(),
                 apps,

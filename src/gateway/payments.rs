@@ -458,6 +458,7 @@ fn open_payment(conn: &mut Conn, opening: &Opening, now: Timestamp) -> StoreResu
         Claimed::New => {}
         seen => return Ok(Err(seen)),
     }
+    opening.once.record(conn, now)?;
     customers::upsert(conn, &opening.customer)?;
     payments::insert(conn, &payment, &attempt)?;
     if let Begins::AtMock { script, started } = &opening.begins {

@@ -7,11 +7,12 @@ use super::views::{TimelineEntry, raw, render};
 use super::{App, Gateway};
 use crate::domain::ids::PaymentId;
 use crate::error::Outcome;
+use crate::store::attention_notes::AttentionNote;
 use crate::store::deliveries::Delivery;
 use crate::store::events::Event;
 use crate::store::inbox::InboxRow;
 use crate::store::payments::{Attempt, Payment};
-use crate::store::{Conn, StoreResult, deliveries, events, inbox, payments};
+use crate::store::{Conn, StoreResult, attention_notes, deliveries, events, inbox, payments};
 
 impl Gateway {
     /// The timeline of an app's payment, rendered.
@@ -38,6 +39,7 @@ pub(super) struct Story {
     pub webhooks: Vec<InboxRow>,
     pub events: Vec<Event>,
     pub deliveries: Vec<Delivery>,
+    pub notes: Vec<AttentionNote>,
 }
 
 impl Story {
@@ -48,12 +50,13 @@ impl Story {
         let events = events::of_payment(conn, &payment.payment_id)?;
         let ids: Vec<_> = events.iter().map(|event| event.event_id.clone()).collect();
         let deliveries = deliveries::of_events(conn, &ids)?;
-        Ok(Self { payment, attempts, webhooks, events, deliveries })
+        let notes = attention_notes::of_payment(conn, &payment.payment_id)?;
+        Ok(Self { payment, attempts, webhooks, events, deliveries, notes })
     }
 
     /// What happened, in order.
     pub(super) fn entries(&self) -> Vec<TimelineEntry> {
-        let Self { payment, attempts, webhooks, events, deliveries } = self;
+        let Self { payment, attempts, webhooks, events, deliveries, notes } = self;
         let mut entries = vec![TimelineEntry {
             at: payment.created_at,
             kind: "created",
@@ -100,6 +103,14 @@ impl Story {
                     "event_id": delivery.event_id, "delivery_id": delivery.delivery_id, "state": delivery.state,
                     "attempts": delivery.attempts, "log": raw(&delivery.log),
                 }),
+            });
+        }
+        for note in notes {
+            entries.push(TimelineEntry {
+                at: note.created_at,
+                kind: "resolved",
+                summary: format!("{} looked after it: {}", note.actor_name, note.note),
+                detail: json!({ "by": note.actor_name, "note": note.note }),
             });
         }
         entries.sort_by_key(|entry| entry.at);

@@ -1,6 +1,8 @@
 //! What a person sees of all the apps of a tenant in one mode: pages that are put together from the apps' own, each from
 //! an index, so that a page costs no more than the apps have in common with it.
 
+use std::collections::VecDeque;
+
 use diesel::prelude::*;
 
 use super::deliveries::Delivery;
@@ -21,8 +23,8 @@ use crate::domain::time::Timestamp;
 /// Payments that are looked at for one page when several conditions meet, of which only one has an index.
 const MOST_LOOKED_AT: usize = 1_000;
 
-/// As many of them at once.
-const LOOKED_AT_AT_ONCE: usize = 250;
+/// As many of an app's at once.
+const LOOKED_AT_AT_ONCE: usize = 100;
 
 /// An app, as lists name it.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -86,28 +88,56 @@ pub fn payments(
             |app_id| super::payments::list(conn, app_id, &indexed, before, limit),
         );
     }
+    let mut strands: Vec<Strand<'_>> = app_ids.iter().map(|app_id| Strand::new(app_id, before)).collect();
     let mut found: Vec<PaymentId> = Vec::new();
-    let mut before = before.map(str::to_owned);
-    let mut looked_at = 0;
-    let next = loop {
-        let page = newest(
-            app_ids,
-            LOOKED_AT_AT_ONCE,
-            |row: &Outline| row.payment_id.as_str(),
-            |app_id| super::payments::outlines(conn, app_id, &indexed, before.as_deref(), LOOKED_AT_AT_ONCE),
-        )?;
-        looked_at += page.items.len();
-        found.extend(page.items.into_iter().filter(|row| fits(row, filter)).map(|row| row.payment_id));
+    let mut last_looked_at = None;
+    for _ in 0..MOST_LOOKED_AT {
+        for strand in &mut strands {
+            strand.fill(conn, &indexed)?;
+        }
+        let newest = strands.iter_mut().max_by(|one, other| one.head().cmp(&other.head()));
+        let Some(row) = newest.and_then(|strand| strand.rows.pop_front()) else {
+            last_looked_at = None;
+            break;
+        };
+        last_looked_at = Some(row.payment_id.to_string());
+        if fits(&row, filter) {
+            found.push(row.payment_id);
+        }
         if found.len() > limit {
             found.truncate(limit);
-            break found.last().map(ToString::to_string);
+            last_looked_at = found.last().map(ToString::to_string);
+            break;
         }
-        if page.next.is_none() || looked_at >= MOST_LOOKED_AT {
-            break page.next;
-        }
-        before = page.next;
-    };
-    Ok(Page { items: super::payments::with_ids(conn, &found)?, next })
+    }
+    Ok(Page { items: super::payments::with_ids(conn, &found)?, next: last_looked_at })
+}
+
+/// The payments of one app on their way into a list of several: read a piece at a time, as far as the list gets.
+struct Strand<'a> {
+    app_id: &'a AppId,
+    rows: VecDeque<Outline>,
+    /// Where the next piece begins, unless there is none.
+    next: Option<Option<String>>,
+}
+
+impl<'a> Strand<'a> {
+    fn new(app_id: &'a AppId, before: Option<&str>) -> Self {
+        Self { app_id, rows: VecDeque::new(), next: Some(before.map(str::to_owned)) }
+    }
+
+    fn head(&self) -> Option<&PaymentId> {
+        self.rows.front().map(|row| &row.payment_id)
+    }
+
+    /// Reads the next piece where nothing is left of the last.
+    fn fill(&mut self, conn: &mut Conn, indexed: &Filter) -> StoreResult<()> {
+        let Some(before) = self.next.as_ref().filter(|_| self.rows.is_empty()) else { return Ok(()) };
+        let page = super::payments::outlines(conn, self.app_id, indexed, before.as_deref(), LOOKED_AT_AT_ONCE)?;
+        self.next = page.next.map(Some);
+        self.rows.extend(page.items);
+        Ok(())
+    }
 }
 
 /// The one condition of a filter, with its times, that finds the fewest by an index; and whether that is all of it.
@@ -115,6 +145,10 @@ fn narrowest(filter: &Filter) -> (Filter, bool) {
     let times = Filter { created_from: filter.created_from, created_to: filter.created_to, ..Filter::default() };
     let mut conditions = 0;
     let mut indexed = times.clone();
+    if let Some(currency) = filter.currency {
+        conditions += 1;
+        indexed = Filter { currency: Some(currency), ..times.clone() };
+    }
     if let Some(provider) = &filter.provider {
         conditions += 1;
         indexed = Filter { provider: Some(provider.clone()), ..times.clone() };
@@ -131,9 +165,18 @@ fn narrowest(filter: &Filter) -> (Filter, bool) {
         conditions += 1;
         indexed = Filter { external_user_id: Some(buyer.clone()), ..times.clone() };
     }
+    if filter.needs_attention {
+        conditions += 1;
+        indexed = Filter { needs_attention: true, ..times.clone() };
+    }
     if let Some(number) = &filter.invoice_number {
         conditions += 1;
-        indexed = Filter { invoice_number: Some(number.clone()), ..times };
+        indexed = Filter { invoice_number: Some(number.clone()), ..times.clone() };
+    }
+    // An outline does not have it, so that it is what is looked up wherever it is asked for.
+    if let Some(pair) = &filter.metadata {
+        conditions += 1;
+        indexed = Filter { metadata: Some(pair.clone()), ..times };
     }
     (indexed, conditions < 2)
 }
@@ -141,6 +184,8 @@ fn narrowest(filter: &Filter) -> (Filter, bool) {
 fn fits(row: &Outline, filter: &Filter) -> bool {
     filter.status.is_none_or(|status| row.status == status)
         && filter.method.as_ref().is_none_or(|method| row.method == *method)
+        && filter.currency.is_none_or(|currency| row.currency == currency)
+        && (row.needs_attention || !filter.needs_attention)
         && filter.provider.as_ref().is_none_or(|provider| row.provider == *provider)
         && filter.external_user_id.as_ref().is_none_or(|buyer| row.external_user_id == *buyer)
         && filter.invoice_number.as_ref().is_none_or(|number| row.invoice_number == *number)
@@ -188,41 +233,6 @@ pub fn payments_named(conn: &mut Conn, app_ids: &[AppId], text: &str) -> StoreRe
     let mut rows = super::payments::with_ids(conn, &ids)?;
     rows.retain(|row| app_ids.contains(&row.app_id));
     Ok(rows)
-}
-
-condition! {
-    /// Within the index of payments that need someone.
-    NeedsAttention = "payments.needs_attention"
-}
-condition! {
-    /// The same where a truth is a number.
-    NeedsAttentionAsNumber = "payments.needs_attention = 1"
-}
-
-/// The newest of the apps' payments that need someone.
-pub fn needing_attention(
-    conn: &mut Conn,
-    app_ids: &[AppId],
-    before: Option<&str>,
-    limit: usize,
-) -> StoreResult<Page<Payment>> {
-    newest(
-        app_ids,
-        limit,
-        |row: &Payment| row.payment_id.as_str(),
-        |app_id| {
-            let mut query = payments::table.filter(payments::app_id.eq(app_id)).into_boxed();
-            query = match conn {
-                Conn::Sqlite(_) => query.filter(NeedsAttentionAsNumber),
-                Conn::Postgres(_) => query.filter(NeedsAttention),
-            };
-            if let Some(before) = before {
-                query = query.filter(payments::payment_id.lt(before.to_owned()));
-            }
-            let rows = query.order(payments::payment_id.desc()).limit(limit as i64 + 1).load(conn)?;
-            Ok(Page::of(rows, limit, |row: &Payment| row.payment_id.to_string()))
-        },
-    )
 }
 
 /// A page of the apps' refunds, newest first.

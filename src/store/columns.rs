@@ -13,8 +13,8 @@ use crate::domain::accounts::{Environment, Role};
 use crate::domain::decimals::Decimal;
 use crate::domain::ids::{
     AccountId, AppId, AttemptId, AuditEntryId, CheckpointId, DeliveryId, DeltaId, EndpointId, EventId, InboxId,
-    InvitationId, KeyId, MailId, MockJobId, PaymentId, ProductionRequestId, RefundId, SessionId, SubscriptionId,
-    TenantId, UserId,
+    InvitationId, KeyId, MailId, MockJobId, PaymentId, ProductionRequestId, ReceivedId, RefundId, SessionId,
+    SubscriptionId, TenantId, UserId,
 };
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
@@ -120,7 +120,7 @@ macro_rules! text_column {
 }
 
 text_column! {
-    AccountId: as_str, AppId: as_str, AttemptId: as_str, DeliveryId: as_str, EndpointId: as_str, EventId: as_str, InboxId: as_str,
+    AccountId: as_str, AppId: as_str, AttemptId: as_str, DeliveryId: as_str, EndpointId: as_str, EventId: as_str, InboxId: as_str, ReceivedId: as_str,
     MockJobId: as_str, PaymentId: as_str, RefundId: as_str, TenantId: as_str, Mode: as_str, PaymentStatus: as_str,
     AttemptState: as_str, Currency: code, SubscriptionId: as_str, SubscriptionStatus: as_str,
     UserId: as_str, SessionId: as_str, InvitationId: as_str, MailId: as_str, KeyId: as_str, ProductionRequestId: as_str,

@@ -27,7 +27,10 @@ pub(super) fn run(conn: &mut Conn) -> StoreResult<Vec<String>> {
     match conn {
         Conn::Sqlite(conn) => run_all(conn, SQLITE),
         Conn::Postgres(conn) => {
-            conn.batch_execute(&format!("SELECT pg_advisory_lock({POSTGRES_LOCK})"))?;
+            // A large table takes longer than any request may; so does who migrates before us.
+            conn.batch_execute(&format!(
+                "SET statement_timeout=0; SET lock_timeout=0; SELECT pg_advisory_lock({POSTGRES_LOCK}); SET lock_timeout='5s'"
+            ))?;
             let ran = run_all(conn, POSTGRES);
             conn.batch_execute(&format!("SELECT pg_advisory_unlock({POSTGRES_LOCK})"))?;
             ran

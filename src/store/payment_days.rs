@@ -184,10 +184,42 @@ pub fn since(conn: &mut Conn, app_ids: &[AppId], from: i64) -> StoreResult<Vec<D
     Ok(totals.collect())
 }
 
-/// How many payments the apps have.
-pub fn count(conn: &mut Conn, app_ids: &[AppId]) -> StoreResult<i64> {
-    Ok(payment_days::table
-        .filter(payment_days::app_id.eq_any(app_ids))
-        .select(sql::<BigInt>("CAST(COALESCE(SUM(created), 0) AS BIGINT)"))
-        .first(conn)?)
+/// Which payments are counted.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    /// That stand so.
+    pub status: Option<PaymentStatus>,
+    /// That are paid so.
+    pub method: Option<String>,
+    /// In this currency.
+    pub currency: Option<Currency>,
+    /// Made on this day or later.
+    pub from_day: Option<i64>,
+    /// Made before this day.
+    pub to_day: Option<i64>,
+}
+
+/// How many such payments the apps have.
+pub fn count(conn: &mut Conn, app_ids: &[AppId], wanted: &Counted) -> StoreResult<i64> {
+    let number = sql::<BigInt>(match wanted.status {
+        None => "CAST(COALESCE(SUM(created), 0) AS BIGINT)",
+        Some(PaymentStatus::Initiated) => "CAST(COALESCE(SUM(created - succeeded - failed - canceled), 0) AS BIGINT)",
+        Some(PaymentStatus::Succeeded) => "CAST(COALESCE(SUM(succeeded), 0) AS BIGINT)",
+        Some(PaymentStatus::Failed) => "CAST(COALESCE(SUM(failed), 0) AS BIGINT)",
+        Some(PaymentStatus::Canceled) => "CAST(COALESCE(SUM(canceled), 0) AS BIGINT)",
+    });
+    let mut query = payment_days::table.filter(payment_days::app_id.eq_any(app_ids)).select(number).into_boxed();
+    if let Some(method) = &wanted.method {
+        query = query.filter(payment_days::method.eq(method));
+    }
+    if let Some(currency) = wanted.currency {
+        query = query.filter(payment_days::currency.eq(currency.code()));
+    }
+    if let Some(from) = wanted.from_day {
+        query = query.filter(payment_days::day.ge(from));
+    }
+    if let Some(to) = wanted.to_day {
+        query = query.filter(payment_days::day.lt(to));
+    }
+    Ok(query.first(conn)?)
 }

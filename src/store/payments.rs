@@ -5,11 +5,12 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::page::Page;
-use super::payment_days;
 use super::schema::{attempts, payments, receipts, reversals};
 use super::sql::{condition, for_update, for_update_skip_locked, inside, or_ignore};
 use super::{Conn, StoreResult};
+use super::{payment_days, payment_metadata};
 use crate::domain::ids::{AccountId, AppId, AttemptId, PaymentId};
+use crate::domain::metadata::Pair;
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
 use crate::domain::payments::{AttemptState, PaymentStatus};
@@ -114,9 +115,14 @@ pub struct Reversal {
 pub struct Filter {
     pub status: Option<PaymentStatus>,
     pub method: Option<String>,
+    pub currency: Option<Currency>,
     pub provider: Option<String>,
     pub external_user_id: Option<String>,
     pub invoice_number: Option<String>,
+    /// That have this in their metadata.
+    pub metadata: Option<Pair>,
+    /// Those that need someone alone.
+    pub needs_attention: bool,
     pub created_from: Option<Timestamp>,
     pub created_to: Option<Timestamp>,
 }
@@ -125,6 +131,7 @@ pub struct Filter {
 pub fn insert(conn: &mut Conn, payment: &Payment, attempt: &Attempt) -> StoreResult<()> {
     inside!(conn, |inner| diesel::insert_into(payments::table).values(payment).execute(inner))?;
     inside!(conn, |inner| diesel::insert_into(attempts::table).values(attempt).execute(inner))?;
+    payment_metadata::insert(conn, payment)?;
     payment_days::note_created(payment);
     Ok(())
 }
@@ -266,20 +273,39 @@ pub fn insert_receipt(conn: &mut Conn, receipt: &Receipt) -> StoreResult<()> {
     Ok(())
 }
 
-/// An app's payments that a filter lets through, from a place in the list on.
+condition! {
+    /// Within the index of payments that need someone.
+    NeedsAttention = "payments.needs_attention"
+}
+condition! {
+    /// The same where a truth is a number.
+    NeedsAttentionAsNumber = "payments.needs_attention = 1"
+}
+
+/// An app's payments that a filter lets through but for their metadata, from a place in the list on.
 ///
 /// Ids sort by time, so a range of time is a range of ids and every filter has an index that ends in the id.
 fn filtered<'a>(
+    conn: &Conn,
     app_id: &'a AppId,
     filter: &'a Filter,
     before: Option<&str>,
 ) -> payments::BoxedQuery<'a, super::MultiBackend> {
     let mut query = payments::table.filter(payments::app_id.eq(app_id)).into_boxed();
+    if filter.needs_attention {
+        query = match conn {
+            Conn::Sqlite(_) => query.filter(NeedsAttentionAsNumber),
+            Conn::Postgres(_) => query.filter(NeedsAttention),
+        };
+    }
     if let Some(status) = filter.status {
         query = query.filter(payments::status.eq(status));
     }
     if let Some(method) = &filter.method {
         query = query.filter(payments::method.eq(method));
+    }
+    if let Some(currency) = filter.currency {
+        query = query.filter(payments::currency.eq(currency));
     }
     if let Some(provider) = &filter.provider {
         query = query.filter(payments::provider.eq(provider));
@@ -311,7 +337,11 @@ pub fn list(
     before: Option<&str>,
     limit: usize,
 ) -> StoreResult<Page<Payment>> {
-    let rows = filtered(app_id, filter, before).limit(limit as i64 + 1).load(conn)?;
+    if let Some(pair) = &filter.metadata {
+        let found = payment_metadata::page(conn, app_id, pair, filter, before, limit)?;
+        return Ok(Page { items: with_ids(conn, &found.items)?, next: found.next });
+    }
+    let rows = filtered(conn, app_id, filter, before).limit(limit as i64 + 1).load(conn)?;
     Ok(Page::of(rows, limit, |row: &Payment| row.payment_id.to_string()))
 }
 
@@ -321,9 +351,11 @@ pub struct Outline {
     pub payment_id: PaymentId,
     pub status: PaymentStatus,
     pub method: String,
+    pub currency: Currency,
     pub provider: String,
     pub external_user_id: String,
     pub invoice_number: String,
+    pub needs_attention: bool,
 }
 
 /// As [`list`], of their outlines.
@@ -338,11 +370,21 @@ pub fn outlines(
         payments::payment_id,
         payments::status,
         payments::method,
+        payments::currency,
         payments::provider,
         payments::external_user_id,
         payments::invoice_number,
+        payments::needs_attention,
     );
-    let rows = filtered(app_id, filter, before).select(columns).limit(limit as i64 + 1).load(conn)?;
+    if let Some(pair) = &filter.metadata {
+        let found = payment_metadata::page(conn, app_id, pair, filter, before, limit)?;
+        if found.items.is_empty() {
+            return Ok(Page { items: Vec::new(), next: None });
+        }
+        let named = payments::table.filter(payments::payment_id.eq_any(&found.items)).select(columns);
+        return Ok(Page { items: named.order(payments::payment_id.desc()).load(conn)?, next: found.next });
+    }
+    let rows = filtered(conn, app_id, filter, before).select(columns).limit(limit as i64 + 1).load(conn)?;
     Ok(Page::of(rows, limit, |row: &Outline| row.payment_id.to_string()))
 }
 

@@ -455,5 +455,34 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    payment_metadata (app_id, name, value, payment_id) {
+        app_id -> Text,
+        name -> Text,
+        value -> Text,
+        payment_id -> Text,
+    }
+}
+
+diesel::table! {
+    test_inbox (received_id) {
+        received_id -> Text,
+        endpoint_id -> Text,
+        headers -> Text,
+        body -> Text,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    attention_notes (payment_id, created_at) {
+        payment_id -> Text,
+        created_at -> BigInt,
+        actor -> Text,
+        actor_name -> Text,
+        note -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(events, deliveries, webhook_endpoints, payments, apps);
 diesel::allow_tables_to_appear_in_same_query!(users, members, sessions, tenants, invitations);

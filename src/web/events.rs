@@ -149,7 +149,7 @@ struct EventPage {
     id: String,
     path: String,
     event_type: String,
-    app: String,
+    app: Option<String>,
     payment: Option<(String, String)>,
     at: Moment,
     body: String,

@@ -51,6 +51,7 @@ pub mod signing_in;
 pub mod status_stream;
 pub mod subscriptions;
 pub mod switching;
+mod test_inbox;
 mod times;
 pub mod verify;
 pub mod webhook_log;
@@ -92,6 +93,7 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(payments::detail)
         .service(payments::give_back)
         .service(payments::give_up)
+        .service(payments::resolve)
         .service(refunds::list)
         .service(subscriptions::list)
         .service(subscriptions::cancel)
@@ -100,6 +102,11 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(events::resend_since)
         .service(events::detail)
         .service(events::resend)
+        .service(test_inbox::page)
+        .service(test_inbox::open)
+        .service(test_inbox::receive)
+        .service(test_inbox::try_out)
+        .service(test_inbox::tried)
         .service(webhooks::list)
         .service(webhooks::create)
         .service(webhooks::detail)
@@ -148,6 +155,7 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(settings::enrol)
         .service(settings::confirm)
         .service(settings::disable)
+        .service(settings::leave)
         .service(settings::end_session);
 }
 

@@ -7,7 +7,7 @@ use askama::Template;
 use super::listing::{Asked, Choice, PER_PAGE, Pager, address_of, app_choices, choices, grouped, readable_json};
 use super::shell::{CheckedForm, Shell, Visitor, render, see_other};
 use super::times::Moment;
-use crate::domain::money::{format_amount, parse_amount, plain_amount};
+use crate::domain::money::{Currency, format_amount, parse_amount, plain_amount};
 use crate::domain::payments::PaymentStatus;
 use crate::domain::secrets::random_hex;
 use crate::error::Fault;
@@ -59,16 +59,25 @@ struct PaymentsPage {
     has_apps: bool,
     has_many_apps: bool,
     is_plain: bool,
-    total: String,
+    /// How many there are, where that is known.
+    total: Option<String>,
+    /// The same as a number.
+    row_count: i64,
     search: String,
     from: String,
     to: String,
     apps: Vec<Choice>,
     statuses: Vec<Choice>,
     methods: Vec<Choice>,
+    currency: &'static str,
+    currencies: Vec<&'static str>,
     only_attention: bool,
     pager: Pager,
     export: String,
+}
+
+fn currency_of(asked: &Asked) -> Option<Currency> {
+    asked.text("currency").and_then(|code| Currency::parse(&code.to_uppercase()))
 }
 
 /// Which payments an address asks for.
@@ -77,6 +86,7 @@ pub(super) fn query_of(asked: &Asked) -> PaymentQuery {
         app_id: asked.owned("app"),
         status: asked.text("status").and_then(PaymentStatus::parse),
         method: asked.owned("method"),
+        currency: currency_of(asked),
         provider: asked.owned("provider"),
         external_user_id: asked.owned("customer"),
         created_from: asked.day("from"),
@@ -91,21 +101,25 @@ pub(super) fn query_of(asked: &Asked) -> PaymentQuery {
 pub async fn list(gateway: Data<Gateway>, visitor: Visitor, request: HttpRequest) -> Answered {
     let asked = Asked::of(&request);
     let shell = Shell::new(&visitor, "payments");
+    let query = query_of(&asked);
+    let total = gateway.count_payments(&visitor.scope, &query).await?;
     let listed: Listed<Payment> =
-        gateway.payments_across(&visitor.scope, query_of(&asked), asked.owned("cursor"), PER_PAGE).await?;
-    let total = gateway.count_payments(&visitor.scope).await?;
+        gateway.payments_across(&visitor.scope, query, asked.owned("cursor"), PER_PAGE).await?;
     render(&PaymentsPage {
         rows: listed.page.items.iter().map(|row| Row::new(&shell, listed.app_name(&row.app_id), row)).collect(),
         has_apps: !listed.apps.is_empty(),
         has_many_apps: listed.apps.len() > 1,
         is_plain: asked.is_plain(),
-        total: grouped(total),
+        total: total.map(grouped),
+        row_count: total.unwrap_or(-1),
         search: asked.shown("q"),
         from: asked.day("from").map_or_else(String::new, |_| asked.shown("from")),
         to: asked.day("to").map_or_else(String::new, |_| asked.shown("to")),
         apps: app_choices(&listed.apps, asked.text("app")),
         statuses: choices(PaymentStatus::ALL.map(PaymentStatus::as_str), asked.text("status")),
         methods: choices(Gateway::methods(), asked.text("method")),
+        currency: currency_of(&asked).map_or("", Currency::code),
+        currencies: Gateway::currencies(),
         only_attention: asked.text("attention").is_some(),
         pager: asked.pager(PATH, listed.page.next.as_deref()),
         export: asked.address("/console/payments.csv", None),
@@ -163,6 +177,9 @@ struct PaymentPage {
     left_plain: String,
     can_refund: bool,
     can_cancel: bool,
+    can_resolve: bool,
+    /// When it last changed, for a form that is about what is seen here.
+    seen: i64,
     is_open: bool,
     checkout_url: String,
     expires: Moment,
@@ -177,6 +194,7 @@ fn notice(asked: &Asked) -> Option<&'static str> {
     match asked.text("done")? {
         "refund" => Some("The refund was asked for. What has become of it is under Refunds."),
         "cancel" => Some("The payment is canceled."),
+        "resolved" => Some("Nobody is needed any more. Your note is in the timeline and in the audit log."),
         "resend" => Some("The event is on its way again."),
         _ => None,
     }
@@ -219,6 +237,8 @@ fn page_of(shell: Shell, found: PaymentDetail) -> PaymentPage {
         left_plain: plain_amount(left_minor, currency),
         can_refund: shell.may_write && left_minor > 0,
         can_cancel: shell.may_write && is_open,
+        can_resolve: shell.may_write && payment.needs_attention,
+        seen: payment.updated_at.unix_micros(),
         is_open,
         checkout_url,
         expires: shell.time(&payment.expires_at),
@@ -291,4 +311,13 @@ pub async fn give_back(gateway: Data<Gateway>, path: Path<String>, form: Checked
 pub async fn give_up(gateway: Data<Gateway>, path: Path<String>, form: CheckedForm) -> Answered {
     gateway.cancel_payment_by_hand(&form.visitor.scope, form.text("nonce"), &path).await?;
     Ok(see_other(&format!("{}?done=cancel", address_of(PATH, &path))))
+}
+
+/// Says that nobody is needed any more, and why.
+#[post("/console/payments/{payment_id}/resolve")]
+pub async fn resolve(gateway: Data<Gateway>, path: Path<String>, form: CheckedForm) -> Answered {
+    // A page of ours always says when.
+    let seen = form.text("seen").parse().unwrap_or(0);
+    gateway.resolve_attention(&form.visitor.scope, &path, seen, form.text("note")).await?;
+    Ok(see_other(&format!("{}?done=resolved", address_of(PATH, &path))))
 }

@@ -7,6 +7,7 @@ use askama::Template;
 use super::listing::{Asked, Choice, app_choices};
 use super::shell::{Shell, Visitor, render};
 use crate::domain::mode::Mode;
+use crate::domain::secrets::random_hex;
 use crate::gateway::Gateway;
 use crate::problem::Answered;
 
@@ -26,6 +27,10 @@ struct QuickStartPage {
     apps: Vec<Choice>,
     app_name: String,
     snippets: Vec<Snippet>,
+    /// The app, for the form that makes a payment.
+    app_id: String,
+    nonce: String,
+    can_try: bool,
 }
 
 /// The programs, with places for the server's address and the key.
@@ -51,10 +56,14 @@ pub async fn page(gateway: Data<Gateway>, visitor: Visitor, request: HttpRequest
         let snippet = |(id, title, file, run, text)| Snippet { id, title, file, run, text: fill(text) };
         PROGRAMS.map(snippet).into()
     });
+    let shell = Shell::new(&visitor, "quick-start");
     render(&QuickStartPage {
+        app_id: app.map_or_else(String::new, |app| app.app_id.to_string()),
+        nonce: random_hex(12),
+        can_try: shell.may_write && visitor.scope.mode == Mode::Test,
         apps: app_choices(&apps, app.map(|app| app.app_id.as_str())),
         app_name: app.map_or_else(String::new, |app| app.name.clone()),
         snippets,
-        shell: Shell::new(&visitor, "quick-start"),
+        shell,
     })
 }

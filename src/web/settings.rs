@@ -7,9 +7,10 @@ use askama::Template;
 
 use super::checkout::code;
 use super::forms::FieldFaults;
-use super::shell::{CheckedForm, Shell, Visitor, render, render_as, see_other};
+use super::shell::{CheckedForm, Shell, Visitor, keep_signed_in, render, render_as, see_other};
 use super::signing_in::parameter;
 use super::times::Moment;
+use crate::domain::accounts::Role;
 use crate::domain::secrets::Secret;
 use crate::domain::time::time_zones;
 use crate::error::{Code, Fault, Outcome};
@@ -42,6 +43,9 @@ struct SettingsPage {
     zones: Vec<String>,
     has_second_factor: bool,
     is_verified: bool,
+    /// The tenant, for the form that leaves it.
+    tenant_id: String,
+    is_last_owner: bool,
     devices: Vec<Device>,
     faults: FieldFaults,
 }
@@ -78,6 +82,9 @@ async fn settings(
     let shell = Shell::new(visitor, "settings").saying(notice);
     let (first_name, last_name) = gateway.own_name(&visitor.scope).await?;
     let sessions = gateway.sessions(&visitor.scope).await?;
+    let members = gateway.members(&visitor.scope).await?;
+    let mut owners = members.iter().filter(|member| member.role == Role::Owner);
+    let is_last_owner = owners.next().is_some_and(|owner| owner.user_id == member.user_id) && owners.next().is_none();
     let devices = sessions.into_iter().map(|session| Device {
         is_this: session.session_id == member.session_id,
         session_id: session.session_id.to_string(),
@@ -87,6 +94,8 @@ async fn settings(
     });
     Ok(SettingsPage {
         devices: devices.collect(),
+        tenant_id: visitor.scope.tenant_id.to_string(),
+        is_last_owner,
         shell,
         first_name,
         last_name,
@@ -194,6 +203,18 @@ pub async fn disable(gateway: Data<Gateway>, form: CheckedForm) -> Answered {
     let given = Secret::new(form.raw("password").to_owned());
     let outcome = gateway.disable_second_factor(&form.visitor.scope, given).await;
     after(&gateway, &form, "factor-off", outcome).await
+}
+
+/// Leaves the tenant; without another one, that is the way out.
+#[post("/console/settings/leave")]
+pub async fn leave(gateway: Data<Gateway>, request: HttpRequest, form: CheckedForm) -> Answered {
+    match gateway.leave_tenant(&form.visitor.scope, form.text("tenant")).await? {
+        Some(elsewhere) => {
+            keep_signed_in(&request, &elsewhere);
+            Ok(see_other("/console"))
+        }
+        None => Ok(see_other("/login")),
+    }
 }
 
 /// Ends one of the person's sessions.

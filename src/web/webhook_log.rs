@@ -27,8 +27,8 @@ pub(super) struct Sent {
     pub id: String,
     /// As in `payment.succeeded`.
     pub event_type: String,
-    /// Where the event is, if it has a page: a test event has none.
-    pub event_path: Option<String>,
+    /// Where the event is.
+    pub event_path: String,
     /// The payment's page and its id.
     pub payment: Option<(String, String)>,
     /// As in `delivered`.
@@ -45,12 +45,11 @@ pub(super) struct Sent {
 
 impl Sent {
     fn new(shell: &Shell, delivery: Delivery, event_type: String) -> Self {
-        let has_page = delivery.app_id.is_some();
         let payment = |id: &str| (address_of("/console/payments", id), id.to_owned());
         Self {
             id: delivery.delivery_id.to_string(),
             event_type,
-            event_path: has_page.then(|| address_of("/console/events", delivery.event_id.as_str())),
+            event_path: address_of("/console/events", delivery.event_id.as_str()),
             payment: delivery.payment_id.as_ref().map(|id| payment(id.as_str())),
             attempts: delivery.attempts,
             next: (delivery.state == "pending").then(|| shell.time(&delivery.due_at)),

@@ -125,13 +125,25 @@ fn draft_of(pairs: &Pairs, mode: Mode, is_new: bool) -> Outcome<EndpointDraft> {
 struct EndpointsPage {
     shell: Shell,
     rows: Vec<Row>,
+    /// The addresses that apps have of their own, each with its app's name and page.
+    of_apps: Vec<(Row, String, String)>,
     form: EndpointForm,
 }
 
 async fn endpoints_page(gateway: &Gateway, visitor: &Visitor, form: EndpointForm) -> Outcome<EndpointsPage> {
     let shell = Shell::new(visitor, "webhooks");
     let endpoints = gateway.endpoints(&visitor.scope).await?;
-    Ok(EndpointsPage { rows: endpoints.iter().map(|endpoint| Row::new(&shell, endpoint)).collect(), form, shell })
+    let of_apps = gateway.app_endpoints(&visitor.scope).await?;
+    let of_apps = of_apps.iter().map(|(endpoint, app)| {
+        (Row::new(&shell, endpoint), app.name.clone(), address_of("/console/apps", app.app_id.as_str()))
+    });
+    let of_apps = of_apps.collect();
+    Ok(EndpointsPage {
+        of_apps,
+        rows: endpoints.iter().map(|endpoint| Row::new(&shell, endpoint)).collect(),
+        form,
+        shell,
+    })
 }
 
 /// The endpoints of the mode.

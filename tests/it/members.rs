@@ -262,3 +262,48 @@ async fn a_stranger_with_the_link_still_needs_the_password_of_the_account() {
     assert_eq!(refused.status(), 401);
     assert_eq!(gateway.database.number("SELECT COUNT(*) FROM invitations WHERE accepted_at IS NOT NULL"), 0);
 }
+
+#[actix_web::test]
+async fn a_member_leaves_by_himself_and_the_last_owner_cannot() {
+    let gateway = TestGateway::spawn_stepped().await;
+    let ann = Person::registered(&gateway, "ann@example.com").await;
+    let bob = Person::registered(&gateway, "bob@example.com").await;
+    // Bob has a tenant of his own; Sam has none but Ann's.
+    let token = invited(&gateway, &ann, "bob@example.com", "viewer").await;
+    let (status, answer) = bob.post("/dashboard/invitations/accept", json!({ "token": token })).await;
+    assert_eq!(status, 200, "{answer}");
+    let tenant = gateway.database.texts("SELECT tenant_id AS text FROM members ORDER BY created_at")[0].clone();
+    let mut bob_here = Surfer::signed_in(&gateway, "bob@example.com").await;
+    joined(&gateway, &ann, "sam@example.com", "owner").await;
+    joined(&gateway, &ann, "eve@example.com", "developer").await;
+    let mut ann_here = Surfer::signed_in(&gateway, "ann@example.com").await;
+    let leave = async |who: &mut Surfer, tenant: &str| {
+        who.submit("/console/settings", "/console/settings/leave", &[("tenant", tenant)]).await
+    };
+
+    // A page that was loaded before the session moved to another tenant leaves nothing by mistake.
+    bob_here.submit("/console", "/console/tenant", &[("tenant", &tenant)]).await.leads_to("/console");
+    assert_eq!(leave(&mut bob_here, "ten_01k7v3m2q8d4r5s6t7v8w9x0yz").await.status, 404);
+    bob_here.get("/console/settings").await.has("Leave ann@example.com Ltd").has(&tenant);
+    let mut elsewhere = Surfer::signed_in(&gateway, "bob@example.com").await;
+    elsewhere.submit("/console", "/console/tenant", &[("tenant", &tenant)]).await.leads_to("/console");
+    leave(&mut bob_here, &tenant).await.leads_to("/console");
+    bob_here.get("/console").await.has("bob@example.com Ltd").lacks("ann@example.com Ltd");
+    elsewhere.get("/console").await.leads_to("/login");
+    let again = bob_here.submit("/console", "/console/tenant", &[("tenant", &tenant)]).await;
+    assert_eq!(again.status, 404);
+
+    let mut eve_here = Surfer::signed_in(&gateway, "eve@example.com").await;
+    leave(&mut eve_here, &tenant).await.leads_to("/login");
+    eve_here.get("/console").await.leads_to("/login");
+
+    // Of two owners one may go; the other is the last.
+    let mut sam_here = Surfer::signed_in(&gateway, "sam@example.com").await;
+    leave(&mut ann_here, &tenant).await.leads_to("/login");
+    sam_here.get("/console/settings").await.has("You are its only owner").lacks("/console/settings/leave");
+    let refused = sam_here.submit("/console", "/console/settings/leave", &[("tenant", &tenant)]).await;
+    assert_eq!(refused.status, 409);
+    sam_here.get("/console/audit").await.has("member.left");
+    assert_eq!(gateway.count("audit_entries WHERE action = 'member.left'"), 3);
+    assert_eq!(gateway.count(&format!("members WHERE tenant_id = '{tenant}'")), 1);
+}

@@ -228,6 +228,7 @@ async fn another_tenant_and_a_viewer_get_nothing_done() {
     let acts = [
         (format!("{path}/refund"), vec![("nonce", "n"), ("amount", "1")]),
         (format!("{path}/cancel"), vec![("nonce", "n")]),
+        (format!("{path}/resolve"), vec![("seen", "1"), ("note", "mine")]),
         (format!("/console/events/{event}/resend"), vec![("nonce", "n")]),
         ("/console/events/resend".to_owned(), vec![("nonce", "n"), ("app", &product.app_id), ("since", "2020-01-01")]),
         (format!("{app_path}/rotate"), vec![]),

@@ -37,7 +37,7 @@ async fn post(gateway: &TestGateway, path: &str, headers: &[(String, String)], b
 }
 
 /// A message that is signed as Polar's endpoint of this scheme signs.
-async fn post_as_polar(gateway: &TestGateway, path: &str, scheme: Scheme, kind: &str, data: &Value) -> Answer {
+pub async fn post_as_polar(gateway: &TestGateway, path: &str, scheme: Scheme, kind: &str, data: &Value) -> Answer {
     let body = json!({ "type": kind, "timestamp": "2026-11-21T10:00:00Z", "data": data }).to_string();
     let id = switchyard::domain::secrets::random_hex(16);
     let headers = sign_as_polar(scheme, &id, gateway.clock.now().unix_seconds(), &body);
@@ -59,7 +59,7 @@ async fn post_as_nicepay(gateway: &TestGateway, path: &str, transaction: &str, r
     post(gateway, path, &headers, &body).await
 }
 
-async fn created(product: &Product, simulator: &Simulator) -> String {
+pub async fn created(product: &Product, simulator: &Simulator) -> String {
     let request = payment_request(simulator.request());
     id_of(&product.post("/v1/payments", &request).await.expect_status(201).json())
 }
@@ -76,7 +76,7 @@ fn assert_paid(payment: &Value, case: &str) {
     assert_eq!(state, (&json!("succeeded"), &json!(2900), &json!("")), "{case}: {payment}");
 }
 
-fn polar_of(simulator: &Simulator) -> &PolarSimulator {
+pub fn polar_of(simulator: &Simulator) -> &PolarSimulator {
     match simulator {
         Simulator::Polar(polar) => polar,
         _ => panic!("not Polar"),
@@ -98,7 +98,7 @@ fn nicepay_of(simulator: &Simulator) -> &NicepaySimulator {
 }
 
 /// Polar's order with another amount, currency or payment.
-fn polar_misfits(order: &Value, other: &str) -> [(&'static str, Value); 3] {
+pub fn polar_misfits(order: &Value, other: &str) -> [(&'static str, Value); 3] {
     let (mut amount, mut currency, mut reference) = (order.clone(), order.clone(), order.clone());
     for name in ["subtotal_amount", "net_amount", "total_amount", "due_amount"] {
         amount[name] = (amount[name].as_i64().unwrap() - 1).into();
@@ -421,7 +421,7 @@ async fn a_message_about_a_payment_that_is_not_there_is_404_and_applied_when_it_
     let payment_id = created(&rail.product, &rail.simulator).await;
     // As on a database whose other half arrives late.
     let database = &rail.gateway.database;
-    let tables = ["payments", "attempts"];
+    let tables = ["payments", "attempts", "payment_metadata"];
     for table in tables {
         database.execute(&format!("CREATE TABLE late_{table} AS SELECT * FROM {table}")).unwrap();
     }

@@ -227,3 +227,40 @@ async fn a_viewer_looks_at_endpoints_and_others_do_not_even_find_them() {
     let row: Value = person.get(&format!("/dashboard/webhooks/{id}")).await.1;
     assert_eq!((&row["data"]["active"], &row["data"]["url"]), (&json!(true), &json!("https://shop.example/hook")));
 }
+
+#[actix_web::test]
+async fn an_apps_own_address_and_a_tenants_own_event_have_their_places() {
+    let (gateway, mut surfer, person) = office().await;
+    let receiver = Receiver::start().await;
+    let product = product_of(&gateway, &person).await;
+    let app_path = format!("/console/apps/{}", product.app_id);
+    surfer.get(LIST).await.lacks("Apps’ own addresses");
+    let own = [("webhook_url", receiver.url.as_str())];
+    assert_eq!(surfer.submit(&app_path, &format!("{app_path}/webhook"), &own).await.status, 200);
+    let list = surfer.get(LIST).await;
+    list.has("Apps’ own addresses").has(&receiver.url).has(&format!("href=\"{app_path}\""));
+    let mut stranger = Surfer::registered(&gateway, "eve@example.com").await;
+    stranger.get(LIST).await.lacks(&receiver.url).lacks(&product.app_id);
+
+    // A test event may go to either kind.
+    let path = path_of_last(&gateway);
+    surfer.submit(&path, &format!("{path}/test"), &[]).await;
+    let event = gateway.database.texts("SELECT event_id AS text FROM events WHERE app_id IS NULL")[0].clone();
+    surfer.get(&format!("/console/events/{event}")).await.has(&receiver.url);
+    gateway.database.execute("DELETE FROM deliveries").unwrap();
+    gateway.database.execute("DELETE FROM events").unwrap();
+
+    gateway.clock.advance(Duration::from_secs(1));
+    surfer.submit(LIST, LIST, &[("url", "https://books.example/hook")]).await;
+    let path = path_of_last(&gateway);
+    surfer.submit(&path, &format!("{path}/test"), &[]).await;
+    let event = gateway.database.texts("SELECT event_id AS text FROM events WHERE app_id IS NULL")[0].clone();
+    let event_path = format!("/console/events/{event}");
+    surfer.get(&path).await.has(&format!("href=\"{event_path}\""));
+    let page = surfer.get(&event_path).await;
+    page.has("webhook.test").has("https://books.example/hook").has("It works.").lacks("/resend");
+    assert_eq!(stranger.get(&event_path).await.status, 404);
+    surfer.submit("/console", "/console/mode", &[("mode", "sandbox")]).await;
+    assert_eq!(surfer.get(&event_path).await.status, 404);
+    surfer.get(LIST).await.lacks(&receiver.url);
+}
