@@ -56,6 +56,8 @@ pub struct Settings {
     pub mail_from: String,
     /// What tenants may use.
     pub plans: Plans,
+    /// Items of writes that may wait to be verified, for each tenant and mode.
+    pub writes_queue_limit: u32,
     /// Filter of the log, as `info` or `switchyard=debug`.
     pub log_level: String,
     /// Whether the log is JSON lines.
@@ -96,7 +98,7 @@ pub struct SettingDoc {
 }
 
 /// Every setting that a file or a variable may have, besides the providers' credentials.
-pub const SETTINGS: [SettingDoc; 23] = [
+pub const SETTINGS: [SettingDoc; 24] = [
     SettingDoc { name: "server.bind", meaning: "address and port to listen on" },
     SettingDoc {
         name: "server.public_url",
@@ -138,6 +140,10 @@ pub const SETTINGS: [SettingDoc; 23] = [
     SettingDoc {
         name: "plans.<name>.hard_cap",
         meaning: "whether writes beyond the limit are refused (402) or counted as overage",
+    },
+    SettingDoc {
+        name: "writes.queue_limit",
+        meaning: "items of writes that may wait to be verified, for each tenant and mode; beyond it writes get 429",
     },
     SettingDoc {
         name: "providers.allow_custom_live_hosts",
@@ -206,6 +212,7 @@ impl Settings {
             reader.faults.push(fault.to_owned());
         }
         let plans = reader.plans();
+        let writes_queue_limit = reader.number("writes.queue_limit", 1, 1_000_000_000);
         let log_level = reader.text("log.level");
         if log_level.parse::<tracing_subscriber::filter::Targets>().is_err() {
             reader.faults.push("log.level must be a level or a filter such as switchyard=debug".to_owned());
@@ -219,12 +226,12 @@ impl Settings {
         let providers = reader.providers(allow_custom_live_hosts);
         reader.refuse_the_rest();
         let complete = (bind, database, read_connections, workers, webhooks_allow_private);
-        let numbers = (webhooks_concurrency, webhooks_concurrency_per_endpoint);
+        let numbers = (webhooks_concurrency, webhooks_concurrency_per_endpoint, writes_queue_limit);
         match (reader.faults.is_empty(), complete, numbers) {
             (
                 true,
                 (Some(bind), Some(database), Some(read_connections), Some(workers), Some(webhooks_allow_private)),
-                (Some(webhooks_concurrency), Some(webhooks_concurrency_per_endpoint)),
+                (Some(webhooks_concurrency), Some(webhooks_concurrency_per_endpoint), Some(writes_queue_limit)),
             ) => Ok(Self {
                 bind,
                 public_url: public_url.unwrap_or_default(),
@@ -242,6 +249,7 @@ impl Settings {
                 mail_smtp_url,
                 mail_from,
                 plans,
+                writes_queue_limit,
                 log_level,
                 log_json: log_format == "json",
                 provider_timeout: None,

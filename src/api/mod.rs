@@ -24,6 +24,7 @@ mod second_factor;
 pub mod signed;
 mod subscriptions;
 mod webhook_endpoints;
+mod writes;
 
 /// Every route for machines.
 pub fn routes(config: &mut ServiceConfig<'_>) {
@@ -101,7 +102,10 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(members::invite)
         .service(members::show)
         .service(members::accept)
-        .service(members::revoke);
+        .service(members::revoke)
+        .service(writes::create)
+        .service(writes::get)
+        .service(writes::bucket);
 }
 
 /// What the document of the API says besides its operations.

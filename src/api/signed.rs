@@ -138,7 +138,7 @@ pub(super) fn check_media_type(request: &HttpRequest, body: &Bytes) -> Outcome<(
     Err(Fault::new(Code::UnsupportedMediaType, "send the body as application/json"))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Outcome<Option<String>> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Outcome<Option<String>> {
     let mut values = headers.get_all("idempotency-key");
     let Some(value) = values.next() else { return Ok(None) };
     let key = value.to_str().unwrap_or_default();

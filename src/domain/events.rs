@@ -8,7 +8,7 @@ use super::mode::Mode;
 use super::time::Timestamp;
 
 /// The kinds of event that this gateway sends today.
-pub const EVENT_TYPES: [&str; 16] = [
+pub const EVENT_TYPES: [&str; 18] = [
     "payment.succeeded",
     "payment.failed",
     "payment.canceled",
@@ -23,6 +23,8 @@ pub const EVENT_TYPES: [&str; 16] = [
     "subscription.renewed",
     "subscription.canceled",
     "subscription.ended",
+    "verification.completed",
+    "verification.failed",
     "endpoint.disabled",
     "webhook.test",
 ];

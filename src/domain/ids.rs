@@ -121,6 +121,8 @@ ids! {
     ProductionRequestId = "par_";
     /// An entry of the audit log.
     AuditEntryId = "aud_";
+    /// A request that writes.
+    WriteRequestId = "req_";
 }
 
 #[cfg(test)]

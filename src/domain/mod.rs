@@ -21,3 +21,4 @@ pub mod subscriptions;
 pub mod time;
 pub mod tokens;
 pub mod totp;
+pub mod writes;

@@ -64,6 +64,7 @@ mod timeline;
 mod users;
 pub mod views;
 pub mod webhook_endpoints;
+mod writes;
 
 pub use across::{EventDetail, Listed, PaymentDetail, PaymentQuery};
 pub use api_keys::{IssuedKey, KeyChange, KeyDraft, read_overlap};
@@ -87,6 +88,7 @@ pub use scope::{Member, Scope, Who};
 pub use second_factor::Enrolment;
 pub use tenants::{Decision, TenantReport};
 pub use users::{Registration, SignIn, SignedIn};
+pub use writes::NewWrites;
 
 // What the doors read and write of the hands' rows; their queries stay behind the verbs.
 pub use crate::psp::provider_title;
@@ -106,6 +108,7 @@ pub use crate::store::refunds::Refund;
 pub use crate::store::sessions::SessionRow;
 pub use crate::store::subscriptions::Subscription;
 pub use crate::store::webhook_endpoints::EndpointRow;
+pub use crate::store::writes::{BucketRow, WriteRequestRow};
 
 /// Why a gateway could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +143,7 @@ pub struct Gateway {
     confirmations_wanted: Notify,
     mails_wanted: Notify,
     environments_wanted: Notify,
+    writes_wanted: Notify,
     mailer: Option<Mailer>,
     limits: limits::Limits,
     key_uses: machines::Uses,
@@ -188,6 +192,7 @@ impl Gateway {
             confirmations_wanted: Notify::new(),
             mails_wanted: Notify::new(),
             environments_wanted: Notify::new(),
+            writes_wanted: Notify::new(),
             mailer,
             limits: limits::Limits::default(),
             key_uses: machines::Uses::default(),

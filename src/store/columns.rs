@@ -12,7 +12,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use crate::domain::accounts::{Environment, Role};
 use crate::domain::ids::{
     AccountId, AppId, AttemptId, AuditEntryId, DeliveryId, EndpointId, EventId, InboxId, InvitationId, KeyId, MailId,
-    MockJobId, PaymentId, ProductionRequestId, RefundId, SessionId, SubscriptionId, TenantId, UserId,
+    MockJobId, PaymentId, ProductionRequestId, RefundId, SessionId, SubscriptionId, TenantId, UserId, WriteRequestId,
 };
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
@@ -94,7 +94,7 @@ text_column! {
     MockJobId: as_str, PaymentId: as_str, RefundId: as_str, TenantId: as_str, Mode: as_str, PaymentStatus: as_str,
     AttemptState: as_str, Currency: code, SubscriptionId: as_str, SubscriptionStatus: as_str,
     UserId: as_str, SessionId: as_str, InvitationId: as_str, MailId: as_str, KeyId: as_str, ProductionRequestId: as_str,
-    AuditEntryId: as_str, Role: as_str, Environment: as_str,
+    AuditEntryId: as_str, WriteRequestId: as_str, Role: as_str, Environment: as_str,
 }
 
 column!(BigInt, Timestamp);

@@ -41,6 +41,7 @@ pub mod usage;
 pub mod users;
 pub mod webhook_endpoints;
 mod writer;
+pub mod writes;
 
 pub use page::Page;
 pub use writer::Lane;

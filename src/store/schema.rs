@@ -465,5 +465,23 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    write_lines (tenant_id, mode) { tenant_id -> Text, mode -> Text, accepted -> BigInt, pending -> BigInt, verified_at -> BigInt, }
+}
+
+diesel::table! {
+    write_requests (request_id) {
+        request_id -> Text, tenant_id -> Text, mode -> Text, sequence -> BigInt, item_count -> BigInt, items -> Text,
+        outcomes -> Nullable<Text>, created_at -> BigInt, verified_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    write_buckets (tenant_id, mode, key) {
+        tenant_id -> Text, mode -> Text, key -> Text, account_id -> Text, bits -> BigInt, writes -> BigInt,
+        metadata -> Nullable<Text>, last_write_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(events, deliveries, webhook_endpoints, payments, apps);
 diesel::allow_tables_to_appear_in_same_query!(users, members, sessions, tenants, invitations);

@@ -136,6 +136,12 @@ fn table() -> Vec<Row> {
         row(App, "POST", "/v1/subscriptions/{subscription_id}/cancel", 200, NotThere("SubscriptionNotFound")),
         // Machines.
         row(MemberOrKey(None), "GET", "/api/v1/whoami", 200, OnHisOwn),
+        // Writes.
+        row(MemberOrKey(Some("writes:read")), "GET", "/api/v1/writes/{request_id}", 200, NotThere("NotFound")),
+        row(MemberOrKey(Some("writes:read")), "GET", "/api/v1/reads/bucket/{key}", 200, NotThere("NotFound")),
+        row(MemberOrKey(Some("writes:write")), "POST", "/api/v1/writes", 202, OnHisOwn)
+            .body(r#"{"items":[{"key":"new","accountId":"a","bits":1}]}"#)
+            .changes(),
         // Environments, plan, the way to Production, and the ledger's customers.
         row(Member, "GET", "/dashboard/contracts", 200, OnHisOwn),
         row(Member, "GET", "/dashboard/contracts/{tenant_id}/status", 200, NotHisTenants("NotFound")),
@@ -275,6 +281,10 @@ impl World {
             format!("SELECT environment || status AS text FROM environments WHERE tenant_id = '{}'", self.things["tenant_id"]),
             format!("SELECT customer_id || COALESCE(display_name, '') AS text FROM ledger_customers
                      WHERE tenant_id = '{}' AND mode = 'test' ORDER BY customer_id", self.things["tenant_id"]),
+            format!("SELECT key || bits || writes || last_write_at AS text FROM write_buckets
+                     WHERE tenant_id = '{0}' AND mode = 'test' UNION ALL
+                     SELECT request_id || item_count AS text FROM write_requests WHERE tenant_id = '{0}' AND mode = 'test'
+                     ORDER BY text", self.things["tenant_id"]),
             format!("SELECT user_id || role AS text FROM members WHERE user_id = '{}' ORDER BY tenant_id", self.things["user_id"]),
             format!("SELECT invitation_id || role || COALESCE(revoked_at, 0) AS text FROM invitations
                      WHERE invitation_id = '{}'", self.things["invitation_id"]),
@@ -330,6 +340,11 @@ async fn world() -> World {
 
     let customer_id = "customer-of-ann";
     assert_eq!(ann.post("/dashboard/customers", json!({ "customerId": customer_id })).await.0, 201);
+
+    let write = json!({ "items": [{ "key": "bucket-of-ann", "accountId": "account-of-ann", "bits": 7 }] });
+    let (status, write) = ann.post("/api/v1/writes", write).await;
+    assert_eq!(status, 202, "{write}");
+    gateway.step().await;
 
     // What was revoked: an app, a session and keys of Ann's own.
     let revoked_app = product_of(&gateway, &ann).await;
@@ -400,6 +415,8 @@ async fn world() -> World {
         ("customer_id", customer_id.to_owned()),
         ("user_id", sam[0].clone()),
         ("invitation_id", invitation["data"]["id"].as_str().unwrap().to_owned()),
+        ("request_id", write["data"]["requestId"].as_str().unwrap().to_owned()),
+        ("key", "bucket-of-ann".to_owned()),
         ("provider", "mock".to_owned()),
         ("mode", "test".to_owned()),
         ("account_id", "pac_01k7v3m2q8d4r5s6t7v8w9x0yz".to_owned()),

@@ -52,3 +52,5 @@ mod tenants;
 mod tenants_cli;
 mod webhook_endpoints;
 mod webhook_pages;
+mod writes;
+mod writes_crash;
