@@ -18,6 +18,7 @@ mod operators;
 mod payments;
 mod plans;
 mod query;
+mod reconcile;
 mod refunds;
 mod routes;
 mod second_factor;
@@ -105,7 +106,8 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(members::revoke)
         .service(writes::create)
         .service(writes::get)
-        .service(writes::bucket);
+        .service(writes::bucket)
+        .service(reconcile::reconcile);
 }
 
 /// What the document of the API says besides its operations.

@@ -15,6 +15,7 @@ mod apps;
 mod demo;
 mod doctor;
 mod migrate;
+mod reconcile;
 mod serve;
 mod sign;
 mod tenants;
@@ -51,6 +52,8 @@ enum Command {
     /// List, approve, reject and suspend tenants, and set their plans.
     #[command(subcommand)]
     Tenants(tenants::Command),
+    /// Compare a provider's settlement report with what is booked.
+    Reconcile(reconcile::Arguments),
 }
 
 /// What a command could not do, and what would help.
@@ -88,7 +91,7 @@ pub fn run() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("error: {}", failure.what);
             if let Some(hint) = failure.hint {
@@ -99,9 +102,9 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(arguments: Arguments) -> Done {
+async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     let config = arguments.config.as_deref();
-    match arguments.command {
+    let done = match arguments.command {
         Command::Serve => serve::run(Settings::load(config)?).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Migrate(migrate) => migrate::run(&Settings::load(config)?, &migrate),
@@ -110,7 +113,9 @@ async fn dispatch(arguments: Arguments) -> Done {
         Command::Accounts(command) => accounts::run(open(Settings::load(config)?).await?, command).await,
         Command::Tenants(command) => tenants::run(open(Settings::load(config)?).await?, command).await,
         Command::Apps(command) => apps::run(open(Settings::load(config)?).await?, command).await,
-    }
+        Command::Reconcile(command) => return reconcile::run(open(Settings::load(config)?).await?, command).await,
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The gateway of the settings, for a command that works on its database.

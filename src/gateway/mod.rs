@@ -49,6 +49,7 @@ mod profile;
 mod provider_accounts;
 mod provider_forms;
 mod rails;
+mod reconcile;
 mod refunding;
 mod refunds;
 mod rejections;
@@ -84,6 +85,7 @@ pub use payments::PaymentPage;
 pub use provider_accounts::AccountOptions;
 pub use provider_forms::{ProviderField, ProviderForm};
 pub use rails::Checked;
+pub use reconcile::{ReconcileOptions, Reconciled};
 pub use scope::{Member, Scope, Who};
 pub use second_factor::Enrolment;
 pub use tenants::{Decision, TenantReport};
@@ -148,6 +150,7 @@ pub struct Gateway {
     limits: limits::Limits,
     key_uses: machines::Uses,
     hashing: Semaphore,
+    reconciliations: Semaphore,
     token_key: TokenKey,
     form_key: Secret,
     rails: rails::Rails,
@@ -197,6 +200,7 @@ impl Gateway {
             limits: limits::Limits::default(),
             key_uses: machines::Uses::default(),
             hashing: Semaphore::new(users::HASHES_AT_ONCE),
+            reconciliations: Semaphore::new(reconcile::AT_ONCE),
             token_key: TokenKey::new(&token_secret),
             form_key,
             rails,

@@ -142,6 +142,10 @@ fn table() -> Vec<Row> {
         row(MemberOrKey(Some("writes:write")), "POST", "/api/v1/writes", 202, OnHisOwn)
             .body(r#"{"items":[{"key":"new","accountId":"a","bits":1}]}"#)
             .changes(),
+        // Reconciliation: an empty report lacks all that is booked.
+        row(MemberOrKey(Some("balance:read")), "POST", "/api/v1/balance/reconcile", 200, SeesNothing)
+            .query("provider=mock&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z")
+            .body("reference,payment_id,amount_minor,currency,type,date"),
         // Environments, plan, the way to Production, and the ledger's customers.
         row(Member, "GET", "/dashboard/contracts", 200, OnHisOwn),
         row(Member, "GET", "/dashboard/contracts/{tenant_id}/status", 200, NotHisTenants("NotFound")),
@@ -257,7 +261,8 @@ impl World {
             Credential::Key(key) => request = request.header("X-Api-Key", key),
         }
         if !body.is_empty() {
-            request = request.header("Content-Type", "application/json").body(body);
+            let media_type = if body.starts_with('{') { "application/json" } else { "text/csv" };
+            request = request.header("Content-Type", media_type).body(body);
         }
         Answer::of(request.send().await.unwrap()).await
     }

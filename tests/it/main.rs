@@ -43,6 +43,7 @@ mod rail_races;
 mod rail_settings;
 mod rails;
 mod readme;
+mod reconcile;
 mod settings;
 mod signed_requests;
 mod store;

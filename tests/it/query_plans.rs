@@ -12,7 +12,7 @@ use switchyard::domain::plans::Period;
 use switchyard::domain::subscriptions::SubscriptionStatus;
 use switchyard::store::{
     Conn, StoreResult, Target, api_keys, apps, environments, inbox, ledger_customers, members, payments,
-    provider_accounts, refunds, subscriptions, tenants, usage, users, writes,
+    provider_accounts, refunds, settlements, subscriptions, tenants, usage, users, writes,
 };
 
 use crate::store::{assert_comes_in_order, used_gateway};
@@ -262,5 +262,30 @@ async fn writes_that_wait_and_what_they_add_up_to_are_found_by_an_index() {
     assert_is_looked_up(database, "keys", "write_buckets", |conn| {
         writes::bucket(conn, &tenant_id, Mode::Test, "a")?;
         writes::buckets(conn, &tenant_id, Mode::Test, &["a", "b"]).map(drop)
+    });
+}
+
+#[tokio::test]
+async fn what_a_settlement_report_names_is_found_by_an_index() {
+    let (gateway, product, _receiver) = used_gateway().await;
+    let database = &gateway.database;
+    let app_id = AppId::parse(&product.app_id).unwrap();
+    let whose = settlements::Whose { app_ids: vec![app_id.clone()], provider: "mock".to_owned() };
+    let payment_id = database.texts("SELECT payment_id AS text FROM payments")[0].clone();
+    let names = [payment_id, "unknown".to_owned()];
+    assert_is_looked_up(database, "receipts", "receipts_by_transaction", |conn| {
+        settlements::receipts_named(conn, &whose, &names).map(drop)
+    });
+    assert_is_looked_up(database, "refunds", "refunds_by_reference", |conn| {
+        settlements::refunds_named(conn, &whose, &names).map(drop)
+    });
+    let now = gateway.clock.now();
+    let span = settlements::Span { from: now.minus(Duration::from_secs(60)), to: now.plus(Duration::from_secs(60)) };
+    assert_is_looked_up(database, "a page of receipts", "payments_by_provider", |conn| {
+        assert_eq!(settlements::receipts_page(conn, &app_id, "mock", span, None, 100)?.0.len(), 1);
+        Ok(())
+    });
+    assert_is_looked_up(database, "a page of refunds", "refunds_by_app", |conn| {
+        settlements::refunds_page(conn, &app_id, "mock", span, None, 100).map(drop)
     });
 }

@@ -1,3 +1,1 @@
-DROP TABLE write_buckets;
-DROP TABLE write_requests;
-DROP TABLE write_lines;
+DROP INDEX refunds_by_reference;

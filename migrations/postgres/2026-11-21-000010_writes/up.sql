@@ -37,3 +37,6 @@ CREATE TABLE write_buckets (
   last_write_at BIGINT NOT NULL,
   CONSTRAINT write_buckets_key PRIMARY KEY (tenant_id, mode, key)
 );
+
+-- Settlement reports name refunds by the providers' ids.
+CREATE INDEX refunds_by_reference ON refunds (provider_ref);

@@ -37,3 +37,6 @@ CREATE TABLE write_buckets (
   last_write_at INTEGER NOT NULL,
   CONSTRAINT write_buckets_key PRIMARY KEY (tenant_id, mode, key)
 ) STRICT, WITHOUT ROWID;
+
+-- Settlement reports name refunds by the providers' ids.
+CREATE INDEX refunds_by_reference ON refunds (provider_ref);
