@@ -9,12 +9,14 @@ use config::{Environment, File, FileFormat, Value, ValueKind};
 
 use crate::domain::mode::Mode;
 use crate::domain::plans::Plans;
+use crate::domain::report_layouts::Layout;
 use crate::domain::secrets::Secret;
 use crate::mailer::Mailer;
 use crate::psp::{DRIVERS, Driver};
 use crate::store::Target;
 
 mod hosts;
+mod layouts;
 pub mod plans;
 
 pub use hosts::host_fault;
@@ -56,6 +58,12 @@ pub struct Settings {
     pub mail_from: String,
     /// What tenants may use.
     pub plans: Plans,
+    /// Items of writes that may wait to be verified, for each tenant and mode.
+    pub writes_queue_limit: u32,
+    /// The largest settlement report that is taken over HTTP, in mebibytes.
+    pub reconcile_max_report_mib: u32,
+    /// How providers lay out their settlement reports, by their names.
+    pub layouts: BTreeMap<String, Layout>,
     /// Filter of the log, as `info` or `switchyard=debug`.
     pub log_level: String,
     /// Whether the log is JSON lines.
@@ -95,8 +103,8 @@ pub struct SettingDoc {
     pub meaning: &'static str,
 }
 
-/// Every setting that a file or a variable may have, besides the providers' credentials.
-pub const SETTINGS: [SettingDoc; 23] = [
+/// Every setting that a file or a variable may have, besides the providers' credentials and their reports' layouts.
+pub const SETTINGS: [SettingDoc; 25] = [
     SettingDoc { name: "server.bind", meaning: "address and port to listen on" },
     SettingDoc {
         name: "server.public_url",
@@ -140,6 +148,14 @@ pub const SETTINGS: [SettingDoc; 23] = [
         meaning: "whether writes beyond the limit are refused (402) or counted as overage",
     },
     SettingDoc {
+        name: "writes.queue_limit",
+        meaning: "items of writes that may wait to be verified, for each tenant and mode; beyond it writes get 429",
+    },
+    SettingDoc {
+        name: "reconcile.max_report_mib",
+        meaning: "largest settlement report that is taken over HTTP, in mebibytes",
+    },
+    SettingDoc {
         name: "providers.allow_custom_live_hosts",
         meaning: "let `providers.<name>.live.base_url` name a host that is not the provider's",
     },
@@ -155,7 +171,7 @@ pub const SETTINGS: [SettingDoc; 23] = [
 pub fn markdown_table() -> String {
     let defaults = layers(None, false).and_then(|config| flatten(&config)).unwrap_or_default();
     let mut table = String::from("| setting | default | meaning |\n|---|---|---|\n");
-    for doc in SETTINGS {
+    for doc in SETTINGS.iter().chain(&layouts::SETTINGS) {
         let default = defaults.get(doc.name).map(String::as_str).unwrap_or_default();
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
         table.push_str(&format!("| `{}` | {default} | {} |\n", doc.name, doc.meaning));
@@ -206,6 +222,9 @@ impl Settings {
             reader.faults.push(fault.to_owned());
         }
         let plans = reader.plans();
+        let writes_queue_limit = reader.number("writes.queue_limit", 1, 1_000_000_000);
+        let reconcile_max_report_mib = reader.number("reconcile.max_report_mib", 1, 1_000_000);
+        let layouts = reader.layouts();
         let log_level = reader.text("log.level");
         if log_level.parse::<tracing_subscriber::filter::Targets>().is_err() {
             reader.faults.push("log.level must be a level or a filter such as switchyard=debug".to_owned());
@@ -220,11 +239,13 @@ impl Settings {
         reader.refuse_the_rest();
         let complete = (bind, database, read_connections, workers, webhooks_allow_private);
         let numbers = (webhooks_concurrency, webhooks_concurrency_per_endpoint);
-        match (reader.faults.is_empty(), complete, numbers) {
+        let limits = (writes_queue_limit, reconcile_max_report_mib);
+        match (reader.faults.is_empty(), complete, numbers, limits) {
             (
                 true,
                 (Some(bind), Some(database), Some(read_connections), Some(workers), Some(webhooks_allow_private)),
                 (Some(webhooks_concurrency), Some(webhooks_concurrency_per_endpoint)),
+                (Some(writes_queue_limit), Some(reconcile_max_report_mib)),
             ) => Ok(Self {
                 bind,
                 public_url: public_url.unwrap_or_default(),
@@ -242,6 +263,9 @@ impl Settings {
                 mail_smtp_url,
                 mail_from,
                 plans,
+                writes_queue_limit,
+                reconcile_max_report_mib,
+                layouts,
                 log_level,
                 log_json: log_format == "json",
                 provider_timeout: None,
@@ -427,10 +451,11 @@ mod tests {
     #[test]
     fn the_defaults_are_complete_and_documented() {
         let values = values_with(&[]);
-        let documented: Vec<&str> = SETTINGS.iter().map(|doc| doc.name).collect();
-        let general = |name: &str| match name.strip_prefix("plans.").and_then(|rest| rest.split_once('.')) {
-            Some((_, field)) => format!("plans.<name>.{field}"),
-            None => name.to_owned(),
+        let documented: Vec<&str> = SETTINGS.iter().chain(&layouts::SETTINGS).map(|doc| doc.name).collect();
+        let general = |name: &str| match name.split('.').collect::<Vec<_>>()[..] {
+            ["plans", _, field] => format!("plans.<name>.{field}"),
+            ["reconcile", _, field] => format!("reconcile.<provider>.{field}"),
+            _ => name.to_owned(),
         };
         let names: std::collections::BTreeSet<String> = values.keys().map(|name| general(name)).collect();
         for name in &names {

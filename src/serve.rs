@@ -28,6 +28,9 @@ use crate::{api, telemetry, web as web_pages};
 /// How long requests that are under way may take once a stop is asked for, in seconds.
 const STOP_TIMEOUT_SECONDS: u64 = 8;
 
+/// How long writes that wait are verified after the last request.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(1500);
+
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -146,6 +149,7 @@ impl Server {
 
     /// Finishes what is under way, hands back leases, and ends; at most ten seconds.
     pub async fn stop(self) {
+        let has_work = self.work.is_some();
         let work = async {
             if let Some(work) = self.work {
                 work.stop().await;
@@ -154,6 +158,10 @@ impl Server {
         self.streams.close();
         tokio::join!(self.handle.stop(true), work);
         let _ = self.serving.await;
+        // Whatever is left waits in the database for the next start.
+        if has_work && let Err(fault) = self.gateway.drain_writes(DRAIN_TIMEOUT).await {
+            tracing::warn!(%fault, "writes that wait could not be verified; the next start does it");
+        }
         if let Err(fault) = self.gateway.hand_back_deliveries().await {
             tracing::warn!(%fault, "leases could not be handed back; they run out by themselves");
         }

@@ -21,12 +21,14 @@ mod operators;
 mod payments;
 mod plans;
 mod query;
+mod reconcile;
 mod refunds;
 mod routes;
 mod second_factor;
 pub mod signed;
 mod subscriptions;
 mod webhook_endpoints;
+mod writes;
 
 /// Every route for machines.
 pub fn routes(config: &mut ServiceConfig<'_>) {
@@ -123,7 +125,11 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(members::invite)
         .service(members::show)
         .service(members::accept)
-        .service(members::revoke);
+        .service(members::revoke)
+        .service(writes::create)
+        .service(writes::get)
+        .service(writes::bucket)
+        .service(reconcile::reconcile);
 }
 
 /// What the document of the API says besides its operations.

@@ -16,6 +16,7 @@ mod balances;
 mod demo;
 mod doctor;
 mod migrate;
+mod reconcile;
 mod serve;
 mod sign;
 mod tenants;
@@ -55,6 +56,8 @@ enum Command {
     /// Check what receipts and proofs of the balance ledger claim.
     #[command(subcommand)]
     Balances(balances::Command),
+    /// Compare a provider's settlement report with what is booked.
+    Reconcile(reconcile::Arguments),
 }
 
 /// What a command could not do, and what would help.
@@ -92,7 +95,7 @@ pub fn run() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             eprintln!("error: {}", failure.what);
             if let Some(hint) = failure.hint {
@@ -103,9 +106,9 @@ pub fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(arguments: Arguments) -> Done {
+async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     let config = arguments.config.as_deref();
-    match arguments.command {
+    let done = match arguments.command {
         Command::Serve => serve::run(Settings::load(config)?).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Migrate(migrate) => migrate::run(&Settings::load(config)?, &migrate),
@@ -115,7 +118,9 @@ async fn dispatch(arguments: Arguments) -> Done {
         Command::Accounts(command) => accounts::run(open(Settings::load(config)?).await?, command).await,
         Command::Tenants(command) => tenants::run(open(Settings::load(config)?).await?, command).await,
         Command::Apps(command) => apps::run(open(Settings::load(config)?).await?, command).await,
-    }
+        Command::Reconcile(command) => return reconcile::run(open(Settings::load(config)?).await?, command).await,
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// The gateway of the settings, for a command that works on its database.

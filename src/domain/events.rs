@@ -8,7 +8,7 @@ use super::mode::Mode;
 use super::time::Timestamp;
 
 /// The kinds of event that this gateway sends today.
-pub const EVENT_TYPES: [&str; 19] = [
+pub const EVENT_TYPES: [&str; 21] = [
     "payment.succeeded",
     "payment.failed",
     "payment.canceled",
@@ -26,6 +26,8 @@ pub const EVENT_TYPES: [&str; 19] = [
     "delta.verified",
     "delta.failed",
     "checkpoint.verified",
+    "verification.completed",
+    "verification.failed",
     "endpoint.disabled",
     "webhook.test",
 ];

@@ -10,6 +10,9 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+/// Objects of a list with faults of their own that one answer tells of.
+const MOST_BAD_OBJECTS: usize = 20;
+
 /// Everything that is wrong with a request, each with the path of the field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Invalid {
@@ -245,6 +248,48 @@ impl<'a> Fields<'a> {
     pub fn is_sound(&self, name: &str) -> bool {
         let path = format!("{}{name}", self.prefix);
         !self.invalid.missing.contains(&path) && self.invalid.faults.iter().all(|(faulty, _)| *faulty != path)
+    }
+
+    /// Reads a list of 1 to `most` objects, each with `read`; their faults are named `<name>[<index>].<field>`. Only the
+    /// first objects that have faults are told of.
+    pub fn list<T>(
+        &mut self,
+        name: &str,
+        most: usize,
+        mut read: impl FnMut(&mut Fields<'a>) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(raw) = self.raw(name) else {
+            self.missing(name);
+            return None;
+        };
+        let Ok(objects) = serde_json::from_str::<Vec<&'a RawValue>>(raw) else {
+            self.fault(name, "must be a list");
+            return None;
+        };
+        if !(1..=most).contains(&objects.len()) {
+            self.fault(name, &format!("must have 1 to {most} objects"));
+            return None;
+        }
+        let mut items = Vec::with_capacity(objects.len());
+        let mut bad = 0;
+        for (index, object) in objects.iter().enumerate() {
+            let path = |field: &str| format!("{name}[{index}].{field}");
+            let Ok(mut inner) = Fields::of_json("", object.get().as_bytes()) else {
+                self.fault(&format!("{name}[{index}]"), "must be a JSON object, each name given once");
+                return None;
+            };
+            let item = read(&mut inner);
+            if let Err(invalid) = inner.finish() {
+                self.invalid.missing.extend(invalid.missing.iter().map(|field| path(field)));
+                self.invalid.faults.extend(invalid.faults.into_iter().map(|(field, reason)| (path(&field), reason)));
+                bad += 1;
+                if bad == MOST_BAD_OBJECTS {
+                    return None;
+                }
+            }
+            items.extend(item);
+        }
+        Some(items)
     }
 
     /// Whether the field is there and not null.

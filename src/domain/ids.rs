@@ -127,6 +127,8 @@ ids! {
     DeltaId = "rec_";
     /// A checkpoint of the balance ledger.
     CheckpointId = "chk_";
+    /// A request that writes.
+    WriteRequestId = "req_";
 }
 
 /// How many low bits of a delta's id count the deltas of one request.

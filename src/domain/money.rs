@@ -3,6 +3,11 @@
 /// The largest amount that one payment can have, in minor units.
 pub const MAX_AMOUNT_MINOR: i64 = 999_999_999_999;
 
+/// Currencies that are counted whole where every other one is counted in hundredths, as some providers do: also those that
+/// have no smaller unit by ISO 4217 (króna, Ugandan shilling) or here (rupiah) are then counted in hundredths.
+pub const COUNTED_WHOLE: [&str; 15] =
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
+
 /// An ISO 4217 currency that money can be taken in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency(iso_currency::Currency);

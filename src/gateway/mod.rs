@@ -57,6 +57,7 @@ mod provider_accounts;
 mod provider_forms;
 mod proving;
 mod rails;
+mod reconcile;
 mod refunding;
 mod refunds;
 mod rejections;
@@ -74,6 +75,7 @@ mod users;
 mod verifying;
 pub mod views;
 pub mod webhook_endpoints;
+mod writes;
 
 pub use across::{EventDetail, Listed, PaymentDetail, PaymentQuery};
 pub use api_keys::{IssuedKey, KeyChange, KeyDraft, read_overlap};
@@ -96,10 +98,12 @@ pub use provider_accounts::AccountOptions;
 pub use provider_forms::{ProviderField, ProviderForm};
 pub use proving::KnownRoot;
 pub use rails::Checked;
+pub use reconcile::{ReconcileOptions, Reconciled};
 pub use scope::{Member, Scope, Who};
 pub use second_factor::Enrolment;
 pub use tenants::{Decision, TenantReport};
 pub use users::{Registration, SignIn, SignedIn};
+pub use writes::NewWrites;
 
 // What the doors read and write of the hands' rows; their queries stay behind the verbs.
 pub use crate::psp::provider_title;
@@ -120,6 +124,7 @@ pub use crate::store::sessions::SessionRow;
 pub use crate::store::subscriptions::Subscription;
 pub use crate::store::test_inbox::Received;
 pub use crate::store::webhook_endpoints::EndpointRow;
+pub use crate::store::writes::{BucketRow, WriteRequestRow};
 
 /// Why a gateway could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -155,10 +160,12 @@ pub struct Gateway {
     mails_wanted: Notify,
     environments_wanted: Notify,
     deltas_wanted: Notify,
+    writes_wanted: Notify,
     mailer: Option<Mailer>,
     limits: limits::Limits,
     key_uses: machines::Uses,
     hashing: Semaphore,
+    reconciliations: Semaphore,
     token_key: TokenKey,
     /// Signs checkpoints of the ledger.
     signer: Signer,
@@ -209,10 +216,12 @@ impl Gateway {
             mails_wanted: Notify::new(),
             environments_wanted: Notify::new(),
             deltas_wanted: Notify::new(),
+            writes_wanted: Notify::new(),
             mailer,
             limits: limits::Limits::default(),
             key_uses: machines::Uses::default(),
             hashing: Semaphore::new(users::HASHES_AT_ONCE),
+            reconciliations: Semaphore::new(reconcile::AT_ONCE),
             token_key: TokenKey::new(&token_secret),
             signer,
             form_key,

@@ -14,7 +14,7 @@ use crate::domain::decimals::Decimal;
 use crate::domain::ids::{
     AccountId, AppId, AttemptId, AuditEntryId, CheckpointId, DeliveryId, DeltaId, EndpointId, EventId, InboxId,
     InvitationId, KeyId, MailId, MockJobId, PaymentId, ProductionRequestId, ReceivedId, RefundId, SessionId,
-    SubscriptionId, TenantId, UserId,
+    SubscriptionId, TenantId, UserId, WriteRequestId,
 };
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
@@ -124,8 +124,8 @@ text_column! {
     MockJobId: as_str, PaymentId: as_str, RefundId: as_str, TenantId: as_str, Mode: as_str, PaymentStatus: as_str,
     AttemptState: as_str, Currency: code, SubscriptionId: as_str, SubscriptionStatus: as_str,
     UserId: as_str, SessionId: as_str, InvitationId: as_str, MailId: as_str, KeyId: as_str, ProductionRequestId: as_str,
-    AuditEntryId: as_str, CheckpointId: as_str, DeltaId: as_str, Role: as_str, Environment: as_str,
-    Sum: as_str,
+    AuditEntryId: as_str, CheckpointId: as_str, DeltaId: as_str, WriteRequestId: as_str, Role: as_str,
+    Environment: as_str, Sum: as_str,
 }
 
 column!(BigInt, Timestamp);

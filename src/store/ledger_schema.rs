@@ -1,4 +1,4 @@
-//! The tables of the balance ledger. Those of everything else are in `schema`.
+//! The tables of the balance ledger and of the write queue. Those of everything else are in `schema`.
 
 diesel::table! {
     ledgers (ledger_id) {
@@ -112,6 +112,43 @@ diesel::table! {
         net_change -> Text,
         note -> Text,
         created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    write_lines (tenant_id, mode) {
+        tenant_id -> Text,
+        mode -> Text,
+        accepted -> BigInt,
+        pending -> BigInt,
+        verified_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    write_requests (request_id) {
+        request_id -> Text,
+        tenant_id -> Text,
+        mode -> Text,
+        sequence -> BigInt,
+        item_count -> BigInt,
+        items -> Text,
+        outcomes -> Nullable<Text>,
+        created_at -> BigInt,
+        verified_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    write_buckets (tenant_id, mode, key) {
+        tenant_id -> Text,
+        mode -> Text,
+        key -> Text,
+        account_id -> Text,
+        bits -> BigInt,
+        writes -> BigInt,
+        metadata -> Nullable<Text>,
+        last_write_at -> BigInt,
     }
 }
 

@@ -40,7 +40,9 @@ mod reader;
 pub mod refunds;
 pub mod requests;
 pub mod schema;
+pub mod scratch;
 pub mod sessions;
+pub mod settlements;
 mod sql;
 pub mod subscriptions;
 pub mod tenants;
@@ -49,6 +51,7 @@ pub mod usage;
 pub mod users;
 pub mod webhook_endpoints;
 mod writer;
+pub mod writes;
 
 pub use page::Page;
 pub use writer::Lane;

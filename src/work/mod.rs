@@ -28,7 +28,7 @@ struct Job {
 }
 
 /// Every job. Each says how much it did; while it did something, it is run again at once.
-const JOBS: [Job; 11] = [
+const JOBS: [Job; 12] = [
     Job {
         name: "look for changed apps and keys",
         interval: Duration::from_millis(500),
@@ -82,6 +82,12 @@ const JOBS: [Job; 11] = [
         interval: Duration::from_millis(100),
         woken_by: Some(|gateway| Box::pin(async move { gateway.deltas_wanted().await })),
         run: |gateway| Box::pin(async move { gateway.verify_deltas().await }),
+    },
+    Job {
+        name: "verify writes",
+        interval: Duration::from_millis(250),
+        woken_by: Some(|gateway| Box::pin(async move { gateway.writes_wanted().await })),
+        run: |gateway| Box::pin(async move { gateway.verify_writes().await }),
     },
     Job {
         name: "forget what is old",

@@ -181,6 +181,16 @@ fn table() -> Vec<Row> {
         row(MemberOrKey(WRITES), "POST", "/api/v1/balance/checkpoint", 201, NotThere("NotFound"))
             .body(r#"{"customerId":"{customerId}"}"#)
             .changes(),
+        // Writes.
+        row(MemberOrKey(Some("writes:read")), "GET", "/api/v1/writes/{request_id}", 200, NotThere("NotFound")),
+        row(MemberOrKey(Some("writes:read")), "GET", "/api/v1/reads/bucket/{key}", 200, NotThere("NotFound")),
+        row(MemberOrKey(Some("writes:write")), "POST", "/api/v1/writes", 202, OnHisOwn)
+            .body(r#"{"items":[{"key":"new","accountId":"a","bits":1}]}"#)
+            .changes(),
+        // Reconciliation: an empty report lacks all that is booked.
+        row(MemberOrKey(Some("balance:read")), "POST", "/api/v1/balance/reconcile", 200, SeesNothing)
+            .query("provider=mock&from=2020-01-01T00:00:00Z&to=2100-01-01T00:00:00Z")
+            .body("reference,payment_id,amount_minor,currency,type,date"),
         // Environments, plan, the way to Production, and the ledger's customers.
         row(Member, "GET", "/dashboard/contracts", 200, OnHisOwn),
         row(Member, "GET", "/dashboard/contracts/{tenant_id}/status", 200, NotHisTenants("NotFound")),
@@ -297,7 +307,8 @@ impl World {
             Credential::Key(key) => request = request.header("X-Api-Key", key),
         }
         if !body.is_empty() {
-            request = request.header("Content-Type", "application/json").body(body);
+            let media_type = if body.starts_with('{') { "application/json" } else { "text/csv" };
+            request = request.header("Content-Type", media_type).body(body);
         }
         Answer::of(request.send().await.unwrap()).await
     }
@@ -321,6 +332,10 @@ impl World {
             format!("SELECT environment || status AS text FROM environments WHERE tenant_id = '{}'", self.things["tenant_id"]),
             format!("SELECT customer_id || COALESCE(display_name, '') AS text FROM ledger_customers
                      WHERE tenant_id = '{}' AND mode = 'test' ORDER BY customer_id", self.things["tenant_id"]),
+            format!("SELECT key || bits || writes || last_write_at AS text FROM write_buckets
+                     WHERE tenant_id = '{0}' AND mode = 'test' UNION ALL
+                     SELECT request_id || item_count AS text FROM write_requests WHERE tenant_id = '{0}' AND mode = 'test'
+                     ORDER BY text", self.things["tenant_id"]),
             format!("SELECT user_id || role AS text FROM members WHERE user_id = '{}' ORDER BY tenant_id", self.things["user_id"]),
             format!("SELECT invitation_id || role || COALESCE(revoked_at, 0) AS text FROM invitations
                      WHERE invitation_id = '{}'", self.things["invitation_id"]),
@@ -388,6 +403,10 @@ async fn world() -> World {
     gateway.step().await;
     let checkpoint = machine.post("/balance/checkpoint", &json!({ "customerId": "books-of-ann" })).await;
     let checkpoint = checkpoint.expect_status(201).json()["data"].clone();
+    let write = json!({ "items": [{ "key": "bucket-of-ann", "accountId": "account-of-ann", "bits": 7 }] });
+    let (status, write) = ann.post("/api/v1/writes", write).await;
+    assert_eq!(status, 202, "{write}");
+    gateway.step().await;
 
     // What was revoked: an app, a session and keys of Ann's own.
     let revoked_app = product_of(&gateway, &ann).await;
@@ -466,6 +485,8 @@ async fn world() -> World {
         ("proofRoot", checkpoint["proofRoot"].as_str().unwrap().to_owned()),
         ("user_id", sam[0].clone()),
         ("invitation_id", invitation["data"]["id"].as_str().unwrap().to_owned()),
+        ("request_id", write["data"]["requestId"].as_str().unwrap().to_owned()),
+        ("key", "bucket-of-ann".to_owned()),
         ("provider", "mock".to_owned()),
         ("mode", "test".to_owned()),
         ("account_id", "pac_01k7v3m2q8d4r5s6t7v8w9x0yz".to_owned()),

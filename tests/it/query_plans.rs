@@ -12,7 +12,7 @@ use switchyard::domain::plans::Period;
 use switchyard::domain::subscriptions::SubscriptionStatus;
 use switchyard::store::{
     Conn, StoreResult, Target, api_keys, apps, environments, inbox, ledger_customers, members, payments,
-    provider_accounts, refunds, subscriptions, tenants, usage, users,
+    provider_accounts, refunds, settlements, subscriptions, tenants, usage, users, writes,
 };
 
 use crate::store::{assert_comes_in_order, used_gateway};
@@ -233,4 +233,59 @@ async fn who_works_for_a_tenant_is_found_by_an_index() {
         Target::Postgres(_) => "invitations_token",
     };
     assert_is_looked_up(database, "the link", of_token, |conn| members::good_invitation(conn, "hash", now).map(drop));
+}
+
+#[actix_web::test]
+async fn writes_that_wait_and_what_they_add_up_to_are_found_by_an_index() {
+    let gateway = TestGateway::spawn_stepped().await;
+    let ann = crate::person::Person::registered(&gateway, "ann@example.com").await;
+    let items = serde_json::json!({ "items": [{ "key": "a", "accountId": "x", "bits": 1 }] });
+    assert_eq!(ann.post("/api/v1/writes", items).await.0, 202);
+    let database = &gateway.database;
+    let now = gateway.clock.now();
+    let tenant_id = TenantId::parse(&database.texts("SELECT tenant_id AS text FROM write_lines")[0]).unwrap();
+    assert_is_looked_up(database, "lines", "write_lines_waiting", |conn| {
+        assert_eq!(writes::waiting_lines(conn, 20)?.len(), 1);
+        Ok(())
+    });
+    assert_is_looked_up(database, "the next of a line", "write_requests_waiting", |conn| {
+        assert_eq!(writes::next_of_line(conn, &tenant_id, Mode::Test, 64, 2000)?.len(), 1);
+        Ok(())
+    });
+    assert_is_looked_up(database, "a place in the line", "write_lines", |conn| {
+        writes::take_place(conn, &tenant_id, Mode::Test, 1, 100, now).map(drop)
+    });
+    assert_is_looked_up(database, "the end of the wait", "write_lines", |conn| {
+        writes::lock_line(conn, &tenant_id, Mode::Test)?;
+        writes::leave(conn, &tenant_id, Mode::Test, 1, now)
+    });
+    assert_is_looked_up(database, "keys", "write_buckets", |conn| {
+        writes::bucket(conn, &tenant_id, Mode::Test, "a")?;
+        writes::buckets(conn, &tenant_id, Mode::Test, &["a", "b"]).map(drop)
+    });
+}
+
+#[tokio::test]
+async fn what_a_settlement_report_names_is_found_by_an_index() {
+    let (gateway, product, _receiver) = used_gateway().await;
+    let database = &gateway.database;
+    let app_id = AppId::parse(&product.app_id).unwrap();
+    let whose = settlements::Whose { app_ids: vec![app_id.clone()], provider: "mock".to_owned() };
+    let payment_id = database.texts("SELECT payment_id AS text FROM payments")[0].clone();
+    let names = [payment_id, "unknown".to_owned()];
+    assert_is_looked_up(database, "receipts", "receipts_by_transaction", |conn| {
+        settlements::receipts_named(conn, &whose, &names).map(drop)
+    });
+    assert_is_looked_up(database, "refunds", "refunds_by_reference", |conn| {
+        settlements::refunds_named(conn, &whose, &names).map(drop)
+    });
+    let now = gateway.clock.now();
+    let span = settlements::Span { from: now.minus(Duration::from_secs(60)), to: now.plus(Duration::from_secs(60)) };
+    assert_is_looked_up(database, "a page of receipts", "payments_by_provider", |conn| {
+        assert_eq!(settlements::receipts_page(conn, &app_id, "mock", span, None, 100)?.0.len(), 1);
+        Ok(())
+    });
+    assert_is_looked_up(database, "a page of refunds", "refunds_by_app", |conn| {
+        settlements::refunds_page(conn, &app_id, "mock", span, None, 100).map(drop)
+    });
 }

@@ -1,13 +1,8 @@
 //! Polar's units of money and the gateway's, both ways, in whole numbers. What is charged is not decided here.
 
-use crate::domain::money::Currency;
+use crate::domain::money::{COUNTED_WHOLE, Currency};
 
-/// Currencies of which Polar counts whole units. It counts every other one in hundredths, also those that have no
-/// smaller unit by ISO 4217 (króna, Ugandan shilling) or here (rupiah).
-const COUNTED_WHOLE: [&str; 15] =
-    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"];
-
-/// How many of Polar's units, and how many of the gateway's minor units, are the same money.
+/// How many of Polar's units, which are [`COUNTED_WHOLE`] or hundredths, and how many of the gateway's minor units, are the same money.
 fn ratio(currency: Currency) -> (i64, i64) {
     let theirs = if COUNTED_WHOLE.contains(&currency.code()) { 0 } else { 2 };
     let ours = currency.decimals();
