@@ -15,22 +15,35 @@ pub fn bytes(target: &Target, schema: Option<&str>) -> u64 {
             let size = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |found| found.len());
             size(path) + size(&path.with_extension("db-wal"))
         }
-        Target::Postgres(url) => {
-            #[derive(QueryableByName)]
-            struct Row {
-                #[diesel(sql_type = diesel::sql_types::BigInt)]
-                bytes: i64,
-            }
-            let mut conn = diesel::PgConnection::establish(url).unwrap();
+        Target::Postgres(_) => {
             let sql = format!(
-                "SELECT CAST(COALESCE(SUM(pg_total_relation_size(c.oid)), 0) AS BIGINT) AS bytes FROM pg_class c \
+                "SELECT CAST(COALESCE(SUM(pg_total_relation_size(c.oid)), 0) AS BIGINT) AS number FROM pg_class c \
                  JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '{}' AND c.relkind = 'r'",
                 schema.unwrap_or("public")
             );
-            let row: Row = diesel::sql_query(sql).get_result(&mut conn).unwrap();
-            u64::try_from(row.bytes).unwrap_or(0)
+            number(target, &sql)
         }
     }
+}
+
+/// What a query answers with, in a column named `number`.
+pub fn number(target: &Target, sql: &str) -> u64 {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        number: i64,
+    }
+    let row: Row = match target {
+        Target::Sqlite(path) => {
+            let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+            conn.batch_execute("PRAGMA busy_timeout=60000").unwrap();
+            diesel::sql_query(sql).get_result(&mut conn).unwrap()
+        }
+        Target::Postgres(url) => {
+            diesel::sql_query(sql).get_result(&mut diesel::PgConnection::establish(url).unwrap()).unwrap()
+        }
+    };
+    u64::try_from(row.number).unwrap_or(0)
 }
 
 /// A million payments of an app, each with its buyer, its attempt and its request, all of the last hours.

@@ -19,6 +19,9 @@ pub const CONNECTIONS: usize = 64;
 /// Payment ids that (d) reads: some of those that (c) made.
 const KEPT_IDS: usize = 10_000;
 
+/// Deltas of a batch.
+const BATCH: usize = 100;
+
 /// A row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -30,12 +33,14 @@ pub enum Phase {
     Routed,
     RoutedSlowly,
     Webhook,
+    Emit,
+    EmitBatch,
     List,
 }
 
 impl Phase {
     /// The rows of a round, in their order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Signed,
         Self::Write,
         Self::Create,
@@ -44,6 +49,8 @@ impl Phase {
         Self::Routed,
         Self::RoutedSlowly,
         Self::Webhook,
+        Self::Emit,
+        Self::EmitBatch,
     ];
 
     pub const fn letter(self) -> char {
@@ -56,8 +63,19 @@ impl Phase {
             Self::Routed => 'f',
             Self::RoutedSlowly => 'g',
             Self::Webhook => 'h',
+            Self::Emit => 'i',
+            Self::EmitBatch => 'j',
             Self::List => 'l',
         }
+    }
+
+    /// How many things one request of the row does.
+    pub const fn each(self) -> usize {
+        if matches!(self, Self::EmitBatch) { BATCH } else { 1 }
+    }
+
+    pub const fn is_of_ledger(self) -> bool {
+        matches!(self, Self::Emit | Self::EmitBatch)
     }
 
     pub const fn title(self) -> &'static str {
@@ -70,6 +88,8 @@ impl Phase {
             Self::Routed => "(f) POST /v1/payments, provider answers at once",
             Self::RoutedSlowly => "(g) 500/s arrive, provider takes ~120 ms: what is added to that",
             Self::Webhook => "(h) provider's webhooks, each settles a payment",
+            Self::Emit => "(i) deltas of the ledger, one a request",
+            Self::EmitBatch => "(j) deltas of the ledger, 100 a request",
             Self::List => "(l) GET /v1/payments, a page",
         }
     }
@@ -90,6 +110,7 @@ pub struct Client {
 
 struct Shared {
     product: Product,
+    api_key: String,
     counter: AtomicU64,
     ids: Mutex<Vec<String>>,
     receiver: Arc<Receiver>,
@@ -101,6 +122,7 @@ impl Client {
         Self {
             shared: Arc::new(Shared {
                 product: Product::new(&server.address, &server.key, &server.secret),
+                api_key: server.api_key.clone(),
                 counter: AtomicU64::new(0),
                 ids: Mutex::new(Vec::new()),
                 receiver: Arc::clone(&server.receiver),
@@ -184,6 +206,12 @@ impl Shared {
             }
             Phase::List => product.send(stream, buffer, "GET", "/v1/payments", "", false).await.0 == 200,
             Phase::Routed | Phase::RoutedSlowly => self.rails.pay(stream, buffer).await.is_some(),
+            Phase::Emit => self.emit(stream, buffer, "/api/v1/balance/delta", &self.delta()).await,
+            Phase::EmitBatch => {
+                let deltas: Vec<String> = (0..BATCH).map(|_| self.delta()).collect();
+                let body = format!(r#"{{"deltas":[{}]}}"#, deltas.join(","));
+                self.emit(stream, buffer, "/api/v1/balance/delta/batch", &body).await
+            }
             Phase::Webhook => Rails::tell(stream, buffer, &webhook.unwrap_or_default()).await,
             Phase::Charge => {
                 let Some(payment_id) = self.create(stream, buffer).await else { return false };
@@ -206,6 +234,27 @@ impl Shared {
             ids.push(payment_id.clone());
         }
         Some(payment_id)
+    }
+
+    /// Sends a request with the API key; says whether it was taken in.
+    async fn emit(&self, stream: &mut TcpStream, buffer: &mut Vec<u8>, path: &str, body: &str) -> bool {
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: bench\r\nX-Api-Key: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.api_key,
+            body.len()
+        );
+        exchange(stream, buffer, &request).await.0 == 201
+    }
+
+    /// A delta as a product emits it, of one of a thousand customers.
+    fn delta(&self) -> String {
+        let number = self.counter.fetch_add(1, Ordering::Relaxed);
+        format!(
+            r#"{{"customerId":"customer-{}","delta":-{}.25,"reason":"usage of an hour","referenceId":"job-{number}"}}"#,
+            number % 1000,
+            number % 90 + 1
+        )
     }
 
     fn body(&self) -> String {

@@ -4,6 +4,7 @@
 //! of its own; the load comes from this one, over 64 connections on loopback. Nothing here asserts.
 
 mod disk;
+mod ledger;
 mod load;
 mod rails;
 mod receiver;
@@ -43,8 +44,11 @@ struct Arguments {
     /// Leave out the table of a million payments.
     #[arg(long)]
     no_million: bool,
+    /// Measure the ledger as it grows instead, with so many deltas of one customer.
+    #[arg(long, value_name = "DELTAS")]
+    ledger: Option<i64>,
     /// Only these rows, by their letters.
-    #[arg(long, default_value = "abcdefgh")]
+    #[arg(long, default_value = "abcdefghij")]
     only: String,
     /// Set by cargo.
     #[arg(long, hide = true)]
@@ -70,6 +74,14 @@ fn main() {
     }
     for (title, url) in databases {
         println!("\n## {title}\n");
+        if let Some(many) = arguments.ledger {
+            runtime.block_on(async {
+                let server = ServerProcess::start(url).await;
+                ledger::measure(&server, many).await;
+                server.stop().await;
+            });
+            continue;
+        }
         let mut rounds = Vec::new();
         for round in 1..=arguments.rounds {
             eprintln!("{title}: round {round} of {}", arguments.rounds);
@@ -106,10 +118,12 @@ async fn one_round(arguments: &Arguments, postgres: Option<&str>) -> Figures {
 async fn measure(server: &ServerProcess, client: &Client, phase: Phase, seconds: Duration) -> Row {
     let cpu_before = server.cpu_seconds();
     let bytes_before = server.bytes_on_disk();
+    let verified_before = if phase.is_of_ledger() { server.verified() } else { 0 };
     let measured = client.run(phase, seconds).await;
+    let verified = if phase.is_of_ledger() { server.verified() - verified_before } else { 0 };
     let cpu = server.cpu_seconds() - cpu_before;
     let bytes = server.bytes_on_disk().saturating_sub(bytes_before);
-    Row::new(phase, measured, cpu, bytes)
+    Row::new(phase, measured, cpu, bytes, verified)
 }
 
 /// (c) and a list page on an empty table and on one of a million payments, alternated.

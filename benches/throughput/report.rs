@@ -22,19 +22,23 @@ pub struct Row {
     pub errors: u64,
     pub bytes_each: f64,
     pub cpu_per_thousand: f64,
+    /// Deltas that were verified meanwhile.
+    pub verified_per_second: f64,
 }
 
 impl Row {
-    pub fn new(phase: Phase, measured: Measured, cpu_seconds: f64, bytes: u64) -> Self {
+    pub fn new(phase: Phase, measured: Measured, cpu_seconds: f64, bytes: u64, verified: u64) -> Self {
         let count = measured.latencies_us.len();
         let percentile = |share: usize| {
             let index = (count * share / 100).min(count.saturating_sub(1));
             measured.latencies_us.get(index).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
         };
-        let each = |total: f64| if count == 0 { 0.0 } else { total / count as f64 };
+        let done = count * phase.each();
+        let each = |total: f64| if done == 0 { 0.0 } else { total / done as f64 };
         Self {
             phase,
-            per_second: count as f64 / measured.seconds,
+            per_second: done as f64 / measured.seconds,
+            verified_per_second: verified as f64 / measured.seconds,
             p50_ms: percentile(50),
             p99_ms: percentile(99),
             errors: measured.errors,
@@ -76,6 +80,15 @@ pub fn print(rounds: &[Figures]) {
         );
     }
     println!();
+    for phase in Phase::ALL.into_iter().filter(|phase| phase.is_of_ledger()) {
+        let ratios: Vec<f64> = rounds
+            .iter()
+            .filter_map(|round| Some(find(round, phase)?.verified_per_second / find(round, Phase::Write)?.per_second))
+            .collect();
+        if !ratios.is_empty() {
+            println!("verified during ({}): {:.1} % of (b)", phase.letter(), median(ratios) * 100.0);
+        }
+    }
     println!("start to first 200: {:.0} ms", median(rounds.iter().map(|round| round.start_ms).collect()));
     let idle: Vec<&IdleSessions> = rounds.iter().filter_map(|round| round.idle_sessions.as_ref()).collect();
     if !idle.is_empty() {

@@ -15,7 +15,7 @@ use switchyard::config::Settings;
 use switchyard::domain::ids::{AttemptId, EventId, PaymentId};
 use switchyard::domain::mode::Mode;
 use switchyard::domain::secrets::random_hex;
-use switchyard::gateway::AppOptions;
+use switchyard::gateway::{AppOptions, KeyDraft, Scope, Who};
 use switchyard::serve::{Options, start};
 use switchyard::store::{Conn, Lane, Store, StoreResult, Target};
 
@@ -62,11 +62,15 @@ pub async fn run(directory: PathBuf, database: &str) {
     };
     let issued = server.gateway.create_app(options(Mode::Test)).await.unwrap();
     let sandbox = server.gateway.create_app(options(Mode::Sandbox)).await.unwrap();
+    let operator =
+        Scope { tenant_id: issued.app.tenant_id.clone(), mode: Mode::Test, who: Who::Operator, address: None };
+    let draft = KeyDraft::parse(br#"{"name":"bench"}"#).unwrap();
+    let api_key = server.gateway.create_api_key(&operator, draft).await.unwrap();
     println!(
         "{}",
         json!({ "address": server.address.to_string(), "key": issued.app.public_key, "secret": issued.secret.expose(),
                 "app_id": issued.app.app_id, "sandbox_key": sandbox.app.public_key,
-                "sandbox_secret": sandbox.secret.expose() })
+                "sandbox_secret": sandbox.secret.expose(), "api_key": format!("{}.{}", api_key.key.public_key, api_key.secret.expose()) })
     );
     tokio::signal::ctrl_c().await.unwrap();
     server.stop().await;
@@ -149,6 +153,7 @@ pub struct ServerProcess {
     pub app_id: String,
     pub sandbox_key: String,
     pub sandbox_secret: String,
+    pub api_key: String,
     pub receiver: Arc<Receiver>,
     pub stub: Arc<Stub>,
     pub start_ms: f64,
@@ -199,6 +204,7 @@ impl ServerProcess {
             app_id: text("app_id"),
             sandbox_key: text("sandbox_key"),
             sandbox_secret: text("sandbox_secret"),
+            api_key: text("api_key"),
             receiver,
             stub,
             start_ms,
@@ -213,13 +219,35 @@ impl ServerProcess {
     }
 
     pub fn rss_mb(&self) -> f64 {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, what: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+    }
+
+    /// The most that was ever resident.
+    pub fn most_rss_mb(&self) -> f64 {
+        self.memory("VmHWM:")
+    }
+
+    /// The database.
+    pub fn target(&self) -> Target {
+        target(&self.directory, &self.database)
     }
 
     pub fn bytes_on_disk(&self) -> u64 {
         disk::bytes(&target(&self.directory, &self.database), self.schema.as_ref().map(|(_, schema)| schema.as_str()))
+    }
+
+    /// How many deltas of the ledger are verified.
+    pub fn verified(&self) -> u64 {
+        disk::number(
+            &target(&self.directory, &self.database),
+            "SELECT CAST(COALESCE(SUM(last_sequence), 0) AS BIGINT) AS number FROM ledgers",
+        )
     }
 
     /// Begins to look at the server's sessions at PostgreSQL.

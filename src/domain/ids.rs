@@ -149,6 +149,20 @@ impl DeltaId {
         (0..number as u128).map(|position| Self(at("rec_", now, microsecond << 70 | random | position))).collect()
     }
 
+    /// Every id from this one to `last`, both included, of one request.
+    pub fn through(&self, last: &Self) -> impl Iterator<Item = Self> {
+        let number = |id: &Self| ulid::Ulid::from_string(&id.0[4..]).map_or(0, |ulid| ulid.0);
+        let (first, last) = (number(self), number(last));
+        let most = first.saturating_add(Self::MOST_CONSECUTIVE as u128);
+        (first..=last.min(most)).map(|number| {
+            let mut text = String::with_capacity(4 + SUFFIX_LENGTH);
+            text.push_str("rec_");
+            text.push_str(&ulid::Ulid(number).to_string());
+            text.make_ascii_lowercase();
+            Self(text)
+        })
+    }
+
     /// The id of the receipt that answers for the delta.
     #[must_use]
     pub fn receipt_id(&self) -> String {
@@ -173,6 +187,8 @@ mod tests {
         assert!(ids.iter().all(|id| DeltaId::parse(id.as_str()).is_some()));
         let (first, last) = (ids[0].as_str(), ids[ids.len() - 1].as_str());
         assert_eq!(first[..28], last[..28]);
+        assert!(ids[0].through(&ids[ids.len() - 1]).eq(ids.iter().cloned()));
+        assert!(ids[3].through(&ids[3]).eq([ids[3].clone()]));
         assert_eq!(DeltaId::parse_either(&ids[7].receipt_id()).as_ref(), Some(&ids[7]));
     }
 

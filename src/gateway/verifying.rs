@@ -27,7 +27,7 @@ use crate::store::usage::{self, Counter};
 use crate::store::{Conn, Lane, StoreError, StoreResult, delta_entries, deltas, events, ledger_customers, ledgers};
 
 /// How many deltas one transaction takes.
-const AT_ONCE: i64 = 1000;
+const AT_ONCE: i64 = 4000;
 
 /// What `delta.verified` tells.
 #[derive(Serialize)]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Binary, Text};
 
 use super::columns::Sum;
 use super::deltas::DeltaRow;
@@ -12,8 +13,8 @@ use super::{Conn, StoreResult};
 use crate::domain::ids::DeltaId;
 use crate::domain::time::Timestamp;
 
-/// How many rows one statement inserts: a statement of PostgreSQL has 65,535 parameters at the most.
-const ROWS_OF_A_STATEMENT: usize = 1000;
+/// How many numbers one statement names.
+const NUMBERS_OF_A_STATEMENT: usize = 1000;
 
 /// A row of `delta_entries`: a delta's place. The sums are those after it.
 #[derive(Clone, Debug, Queryable, Insertable)]
@@ -75,12 +76,33 @@ pub fn append(conn: &mut Conn, rows: &[EntryRow]) -> StoreResult<()> {
                 diesel::insert_into(delta_entries::table).values(row).execute(inner)?;
             }
         }
-        Conn::Postgres(inner) => {
-            for chunk in rows.chunks(ROWS_OF_A_STATEMENT) {
-                diesel::insert_into(delta_entries::table).values(chunk).execute(inner)?;
-            }
-        }
+        Conn::Postgres(inner) => append_arrays(inner, rows)?,
     }
+    Ok(())
+}
+
+fn append_arrays(conn: &mut diesel::PgConnection, rows: &[EntryRow]) -> StoreResult<()> {
+    macro_rules! column {
+        ($get:expr) => {
+            rows.iter().map($get).collect::<Vec<_>>()
+        };
+    }
+    diesel::sql_query(
+        "INSERT INTO delta_entries (ledger_id, sequence, record_id, customer_key, customer_sequence, customer_sum, emitted,
+           emitted_sum, leaf_hash, verified_at)
+         SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind::<Array<BigInt>, _>(column!(|row| row.ledger_id))
+    .bind::<Array<BigInt>, _>(column!(|row| row.sequence))
+    .bind::<Array<Text>, _>(column!(|row| row.record_id.as_str()))
+    .bind::<Array<BigInt>, _>(column!(|row| row.customer_key))
+    .bind::<Array<BigInt>, _>(column!(|row| row.customer_sequence))
+    .bind::<Array<Text>, _>(column!(|row| row.customer_sum.as_str()))
+    .bind::<Array<BigInt>, _>(column!(|row| row.emitted))
+    .bind::<Array<Text>, _>(column!(|row| row.emitted_sum.as_str()))
+    .bind::<Array<Binary>, _>(column!(|row| row.leaf_hash.as_slice()))
+    .bind::<Array<BigInt>, _>(column!(|row| row.verified_at.unix_micros()))
+    .execute(conn)?;
     Ok(())
 }
 
@@ -149,7 +171,7 @@ pub fn stretch(conn: &mut Conn, line: Line, first: i64, last: i64) -> StoreResul
 /// The leaf hashes of these numbers of a line.
 pub fn hashes_at(conn: &mut Conn, ledger_id: i64, numbers: &[i64]) -> StoreResult<HashMap<i64, Vec<u8>>> {
     let mut hashes = HashMap::new();
-    for chunk in numbers.chunks(ROWS_OF_A_STATEMENT) {
+    for chunk in numbers.chunks(NUMBERS_OF_A_STATEMENT) {
         let rows: Vec<(i64, Vec<u8>)> = delta_entries::table
             .filter(delta_entries::ledger_id.eq(ledger_id))
             .filter(delta_entries::sequence.eq_any(chunk))

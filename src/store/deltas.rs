@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Array, Text};
+use diesel::sql_types::{Array, BigInt, Binary, Nullable, Text};
 
 use super::delta_entries::{EntryRow, FailureRow};
 use super::ledger_schema::{delta_entries, delta_failures, delta_queue, deltas};
@@ -16,9 +16,6 @@ use crate::domain::ids::{DeltaId, TenantId};
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
 use crate::domain::time::Timestamp;
-
-/// How many rows one statement inserts: a statement of PostgreSQL has 65,535 parameters at the most.
-const ROWS_OF_A_STATEMENT: usize = 1000;
 
 /// A row of `deltas`.
 #[derive(Clone, Debug, Queryable, Insertable)]
@@ -56,11 +53,11 @@ pub fn insert(conn: &mut Conn, rows: &[DeltaRow]) -> StoreResult<()> {
                 diesel::insert_into(deltas::table).values(row).execute(inner)?;
             }
         }
-        Conn::Postgres(inner) => {
-            for chunk in rows.chunks(ROWS_OF_A_STATEMENT) {
-                diesel::insert_into(deltas::table).values(chunk).execute(inner)?;
-            }
+        // One row is the statement that is kept compiled; many go as arrays, whose statement does not grow with them.
+        Conn::Postgres(inner) if rows.len() == 1 => {
+            diesel::insert_into(deltas::table).values(first).execute(inner)?;
         }
+        Conn::Postgres(inner) => insert_arrays(inner, rows)?,
     }
     let queued = (
         delta_queue::tenant_id.eq(&first.tenant_id),
@@ -70,6 +67,34 @@ pub fn insert(conn: &mut Conn, rows: &[DeltaRow]) -> StoreResult<()> {
         delta_queue::number.eq(rows.len() as i64),
     );
     inside!(conn, |inner| diesel::insert_into(delta_queue::table).values(queued).execute(inner))?;
+    Ok(())
+}
+
+fn insert_arrays(conn: &mut diesel::PgConnection, rows: &[DeltaRow]) -> StoreResult<()> {
+    macro_rules! column {
+        ($get:expr) => {
+            rows.iter().map($get).collect::<Vec<_>>()
+        };
+    }
+    diesel::sql_query(
+        "INSERT INTO deltas (record_id, tenant_id, mode, customer_id, currency, millionths, reason, reference_id, metadata,
+           salt, content_hash, counted_in, created_at)
+         SELECT * FROM UNNEST($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind::<Array<Text>, _>(column!(|row| row.record_id.as_str()))
+    .bind::<Array<Text>, _>(column!(|row| row.tenant_id.as_str()))
+    .bind::<Array<Text>, _>(column!(|row| row.mode.as_str()))
+    .bind::<Array<Text>, _>(column!(|row| row.customer_id.as_str()))
+    .bind::<Array<Nullable<Text>>, _>(column!(|row| row.currency.map(Currency::code)))
+    .bind::<Array<BigInt>, _>(column!(|row| row.millionths))
+    .bind::<Array<Text>, _>(column!(|row| row.reason.as_str()))
+    .bind::<Array<Nullable<Text>>, _>(column!(|row| row.reference_id.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(column!(|row| row.metadata.as_deref()))
+    .bind::<Array<Binary>, _>(column!(|row| row.salt.as_slice()))
+    .bind::<Array<Binary>, _>(column!(|row| row.content_hash.as_slice()))
+    .bind::<Array<Nullable<Text>>, _>(column!(|row| row.counted_in.as_deref()))
+    .bind::<Array<BigInt>, _>(column!(|row| row.created_at.unix_micros()))
+    .execute(conn)?;
     Ok(())
 }
 
@@ -84,38 +109,45 @@ pub fn of_references(
     references: &[Reference],
 ) -> StoreResult<HashMap<Reference, DeltaRow>> {
     let found: Vec<DeltaRow> = match conn {
-        Conn::Sqlite(inner) => {
+        Conn::Postgres(inner) if references.len() > 1 => {
+            #[derive(QueryableByName)]
+            struct Found {
+                #[diesel(sql_type = Text)]
+                record_id: String,
+            }
+            let (customers, references): (Vec<&str>, Vec<&str>) =
+                references.iter().map(|(customer, reference)| (customer.as_str(), reference.as_str())).unzip();
+            // LATERAL with a limit: one look into the index for each, whatever the planner knows of the table.
+            let found: Vec<Found> = diesel::sql_query(
+                "SELECT found.record_id FROM UNNEST($1, $2) AS wanted(customer_id, reference_id)
+                 CROSS JOIN LATERAL (
+                   SELECT record_id FROM deltas WHERE tenant_id = $3 AND mode = $4 AND currency IS NULL
+                     AND customer_id = wanted.customer_id AND reference_id = wanted.reference_id LIMIT 1
+                 ) AS found",
+            )
+            .bind::<Array<Text>, _>(customers)
+            .bind::<Array<Text>, _>(references)
+            .bind::<Text, _>(tenant_id.as_str())
+            .bind::<Text, _>(mode.as_str())
+            .load(inner)?;
+            if found.is_empty() {
+                return Ok(HashMap::new());
+            }
+            let ids: Vec<String> = found.into_iter().map(|row| row.record_id).collect();
+            deltas::table.filter(deltas::record_id.eq_any(ids)).load(inner)?
+        }
+        _ => {
             let mut found = Vec::new();
             for (customer_id, reference_id) in references {
-                let row = deltas::table
+                let one = deltas::table
                     .filter(deltas::tenant_id.eq(tenant_id))
                     .filter(deltas::mode.eq(mode))
                     .filter(deltas::customer_id.eq(customer_id))
                     .filter(deltas::reference_id.eq(reference_id))
-                    .filter(deltas::currency.is_null())
-                    .get_result(inner)
-                    .optional()?;
-                found.extend(row);
+                    .filter(deltas::currency.is_null());
+                found.extend(inside!(conn, |inner| one.get_result(inner).optional())?);
             }
             found
-        }
-        Conn::Postgres(inner) => {
-            let (customers, references): (Vec<&str>, Vec<&str>) =
-                references.iter().map(|(customer, reference)| (customer.as_str(), reference.as_str())).unzip();
-            let wanted = diesel::dsl::sql::<diesel::sql_types::Bool>(
-                "(deltas.customer_id, deltas.reference_id) IN (SELECT * FROM UNNEST(",
-            )
-            .bind::<Array<Text>, _>(customers)
-            .sql(", ")
-            .bind::<Array<Text>, _>(references)
-            .sql("))");
-            deltas::table
-                .filter(deltas::tenant_id.eq(tenant_id))
-                .filter(deltas::mode.eq(mode))
-                .filter(wanted)
-                .filter(deltas::currency.is_null())
-                .filter(deltas::reference_id.is_not_null())
-                .load(inner)?
         }
     };
     let keyed = found.into_iter().filter_map(|row| {
@@ -186,15 +218,23 @@ pub fn waiting(
         .filter(delta_queue::mode.eq(mode))
         .order(delta_queue::first_record_id)
         .limit(most)
-        .select((delta_queue::first_record_id, delta_queue::number));
-    let requests: Vec<(DeltaId, i64)> = inside!(conn, |inner| requests.load(inner))?;
+        .select((delta_queue::first_record_id, delta_queue::last_record_id, delta_queue::number));
+    let mut requests: Vec<(DeltaId, DeltaId, i64)> = inside!(conn, |inner| requests.load(inner))?;
     let mut sum = 0;
-    let taken = requests.into_iter().take_while(|(_, number)| {
+    let taken = requests.iter().take_while(|(_, _, number)| {
         let is_first = sum == 0;
         sum += number;
         is_first || sum <= most
     });
-    let Some((last, _)) = taken.last() else { return Ok(None) };
+    let taken = taken.count();
+    requests.truncate(taken);
+    let Some((last, _, _)) = requests.last().cloned() else { return Ok(None) };
+    if let Conn::Postgres(inner) = conn {
+        // Named one by one: a join over ranges would be planned as a walk over all that there ever was.
+        let ids: Vec<DeltaId> = requests.iter().flat_map(|(first, last, _)| first.through(last)).collect();
+        let rows = deltas::table.filter(deltas::record_id.eq_any(ids)).order(deltas::record_id).load(inner)?;
+        return Ok(Some((last, rows)));
+    }
     let rows = delta_queue::table
         .inner_join(deltas::table.on(
             deltas::record_id.ge(delta_queue::first_record_id).and(deltas::record_id.le(delta_queue::last_record_id)),
