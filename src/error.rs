@@ -90,7 +90,7 @@ codes! {
     IdempotencyConflict = 409, "Idempotency conflict", "The key was used with another body in the last 24 hours.";
     IdempotencyInProgress = 409, "Request in progress", "The first request with this key is still running. Ask again after `Retry-After`.";
     SignatureReused = 409, "Signature reused", "This signature was seen with another idempotency key. Sign every request anew.";
-    BodyTooLarge = 413, "Body too large", "A body may have 64 KiB.";
+    BodyTooLarge = 413, "Body too large", "A body may have 64 KiB; one of many deltas or writes 12 MiB, a pasted proof 4 MiB, a settlement report what `reconcile.max_report_mib` says.";
     UnsupportedMediaType = 415, "Unsupported media type", "Send `Content-Type: application/json`.";
     ModeNotServed = 421, "Mode not served here", "This server does not serve the key's mode; the body names the base URL that does, where configured.";
     NoRoute = 422, "No route", "No provider has this method for this currency.";
@@ -121,8 +121,6 @@ pub struct Fault {
     pub payment_id: Option<String>,
     /// When to try again.
     pub retry_after: Option<Duration>,
-    /// How many there may be in a minute, for [`Code::RateLimited`].
-    pub limit: Option<u32>,
     /// The HTTP status where it is not the code's own.
     pub status: Option<u16>,
 }
@@ -134,15 +132,7 @@ impl Fault {
     /// A fault with a sentence of its own.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self {
-            code,
-            detail: detail.into(),
-            messages: Vec::new(),
-            payment_id: None,
-            retry_after: None,
-            limit: None,
-            status: None,
-        }
+        Self { code, detail: detail.into(), messages: Vec::new(), payment_id: None, retry_after: None, status: None }
     }
 
     /// A fault with when to try again.

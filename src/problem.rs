@@ -2,13 +2,14 @@
 
 use actix_web::body::{BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use tracing_actix_web::RequestId;
 
 use crate::error::{Code, Fault, problem_body};
+use crate::gateway::{Allowance, with_allowance};
 
 /// The media type of an error's body.
 pub const PROBLEM_JSON: &str = "application/problem+json";
@@ -61,7 +62,8 @@ pub fn request_id(request: &HttpRequest) -> String {
     request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default()
 }
 
-/// Puts the request's id on every answer, and the one body into every error.
+/// Puts the request's id on every answer, what is left of a limit on those that have one, and the one body into every
+/// error.
 ///
 /// # Errors
 /// None of its own: a handler's error is an answer by now.
@@ -71,7 +73,8 @@ pub async fn finish<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<EitherBody<B, BoxBody>>, actix_web::Error> {
     let id = request_id(request.request());
     let wants_text = wants_plain_text(&request);
-    let mut response = next.call(request).await?.map_into_left_body();
+    let (answered, allowance) = with_allowance(next.call(request)).await;
+    let mut response = answered?.map_into_left_body();
     let stored = response.response().extensions().get::<StoredProblem>().cloned();
     if let Some(StoredProblem(detail)) = stored.filter(|_| wants_text) {
         let body = HttpResponse::build(response.status()).content_type(PLAIN_TEXT).body(detail);
@@ -88,10 +91,30 @@ pub async fn finish<B: MessageBody + 'static>(
         let body = render(&fault, &id, wants_text, response.request().method());
         response = response.into_response(body).map_into_right_body();
     }
+    if let Some(allowance) = allowance {
+        tell_allowance(response.headers_mut(), allowance);
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
     Ok(response)
+}
+
+/// Says what is left of a limit: as the draft of the IETF has it today, and as its earlier versions did, which more
+/// clients read.
+fn tell_allowance(headers: &mut HeaderMap, allowance: Allowance) {
+    let Allowance { limit, remaining, reset_seconds } = allowance;
+    for (name, value) in [
+        ("ratelimit-policy", format!("\"minute\";q={limit};w=60")),
+        ("ratelimit", format!("\"minute\";r={remaining};t={reset_seconds}")),
+        ("ratelimit-limit", limit.to_string()),
+        ("ratelimit-remaining", remaining.to_string()),
+        ("ratelimit-reset", reset_seconds.to_string()),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
 }
 
 fn wants_plain_text(request: &ServiceRequest) -> bool {
@@ -104,12 +127,6 @@ fn render(fault: &Fault, request_id: &str, wants_text: bool, method: &Method) ->
     let mut response = HttpResponse::build(status);
     if let Some(wait) = fault.retry_after {
         response.insert_header((RETRY_AFTER, wait.as_secs().to_string()));
-    }
-    if let Some(limit) = fault.limit {
-        let reset = fault.retry_after.unwrap_or_default().as_secs();
-        response.insert_header(("RateLimit-Limit", limit.to_string()));
-        response.insert_header(("RateLimit-Remaining", "0"));
-        response.insert_header(("RateLimit-Reset", reset.to_string()));
     }
     if method == Method::HEAD {
         return response.finish();

@@ -1,16 +1,14 @@
 //! `/api/v1/writes` and `/api/v1/reads`.
 
-use std::pin::Pin;
-
-use actix_web::dev::Payload;
 use actix_web::web::{Data, Path};
-use actix_web::{FromRequest, HttpRequest, get, post};
+use actix_web::{get, post};
 use utoipa::ToSchema;
 
-use super::caller::TenantCaller;
-use super::signed::{check_media_type, idempotency_key, read_body};
-use crate::gateway::{Answer, Gateway, NewWrites, Scope};
-use crate::problem::{Answered, Problem, answer as replayable, json};
+use super::caller::{TenantCaller, TenantRequest};
+use crate::domain::writes::WriteItem;
+use crate::error::Fault;
+use crate::gateway::{Answer, Gateway};
+use crate::problem::{Answered, answer as replayable, json};
 
 /// The largest body, in bytes: a thousand items with all the metadata that they may have.
 const MAX_BODY_BYTES: usize = 12 * 1024 * 1024;
@@ -42,31 +40,6 @@ pub(crate) struct WriteItemRequest {
     metadata: Option<String>,
 }
 
-/// Who may write, with what he writes. That he may is known before his body is read.
-pub struct Writes {
-    scope: Scope,
-    new: NewWrites,
-}
-
-impl FromRequest for Writes {
-    type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        let payload = payload.take();
-        Box::pin(async move {
-            let gateway = request.app_data::<Data<Gateway>>().expect("the server is built with its gateway");
-            let TenantCaller(scope) = TenantCaller::extract(&request).await?;
-            gateway.check_may_write(&scope)?;
-            let key = idempotency_key(request.headers())?;
-            let body = read_body(&request, payload, MAX_BODY_BYTES).await?;
-            check_media_type(&request, &body)?;
-            Ok(Self { scope, new: NewWrites::parse(&body, key)? })
-        })
-    }
-}
-
 /// Accepts items; each is verified in turn and told of by `verification.completed` or `verification.failed`.
 #[utoipa::path(
     tag = "Ledger",
@@ -78,8 +51,10 @@ impl FromRequest for Writes {
     )
 )]
 #[post("/api/v1/writes")]
-pub async fn create(gateway: Data<Gateway>, writes: Writes) -> Answered {
-    let answer = gateway.accept_writes(&writes.scope, writes.new).await?;
+pub async fn create(gateway: Data<Gateway>, request: TenantRequest<MAX_BODY_BYTES>) -> Answered {
+    gateway.check_may_write(&request.scope)?;
+    let items = WriteItem::parse_all(&request.body).map_err(Fault::from)?;
+    let answer = gateway.accept_writes(&request.scope, request.once, &items).await?;
     let body = enveloped(answer.status, &answer.body);
     Ok(replayable(Answer { body, ..answer }))
 }

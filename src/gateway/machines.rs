@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota};
+use governor::{Quota, RateLimiter};
 
-use super::limits::too_many;
+use super::limits::{self, Limiter};
 use super::{Gateway, Scope, Who};
 use crate::domain::api_keys::PresentedKey;
 use crate::domain::ids::{KeyId, TenantId};
@@ -37,7 +36,7 @@ pub(super) struct ApiKey {
     scopes: Vec<String>,
     secret_hash: String,
     previous: Option<(String, Timestamp)>,
-    limit: Option<(NonZeroU32, Arc<DefaultDirectRateLimiter>)>,
+    limit: Option<(NonZeroU32, Arc<Limiter>)>,
     /// When a use of it was last noted, in Unix microseconds.
     noted_at: Arc<AtomicI64>,
 }
@@ -49,7 +48,7 @@ impl ApiKey {
         let limit = per_minute.map(|number| {
             let counted = former.and_then(|former| former.limit.as_ref()).filter(|(before, _)| *before == number);
             let limiter = counted.map_or_else(
-                || Arc::new(DefaultDirectRateLimiter::direct(Quota::per_minute(number))),
+                || Arc::new(RateLimiter::direct(Quota::per_minute(number)).with_middleware()),
                 |(_, limiter)| Arc::clone(limiter),
             );
             (number, limiter)
@@ -72,10 +71,7 @@ impl ApiKey {
 
     fn count(&self) -> Outcome<()> {
         let Some((number, limiter)) = &self.limit else { return Ok(()) };
-        limiter.check().map_err(|until| {
-            let wait = until.wait_time_from(DefaultClock::default().now());
-            too_many(wait, *number, "this key may be used less often; wait and try again")
-        })
+        limits::note(limiter.check(), *number, "this key may be used less often; wait and try again")
     }
 }
 

@@ -90,6 +90,7 @@ pub use idempotency::{Answer, Once};
 pub use inbox::{Posted, Verdict};
 pub use joining::Newcomer;
 pub use ledger_customers::NewLedgerCustomer;
+pub use limits::{Allowance, with_allowance};
 pub use members::Invited;
 pub use onboarding::{ProductionWish, Step, StepReport, Submission};
 pub use overview::{EndpointState, Overview};
@@ -103,7 +104,6 @@ pub use scope::{Member, Scope, Who};
 pub use second_factor::Enrolment;
 pub use tenants::{Decision, TenantReport};
 pub use users::{Registration, SignIn, SignedIn};
-pub use writes::NewWrites;
 
 // What the doors read and write of the hands' rows; their queries stay behind the verbs.
 pub use crate::psp::provider_title;

@@ -6,19 +6,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::audit::{self, Deed};
-use super::idempotency::{Answer, replay};
+use super::idempotency::{Answer, Once, replay};
 use super::views::{raw, render};
 use super::webhook_endpoints::tenant_event;
 use super::{Gateway, Scope};
 use crate::domain::ids::{EventId, TenantId, WriteRequestId};
 use crate::domain::mode::Mode;
-use crate::domain::secrets::random_hex;
-use crate::domain::signing::{fingerprint, sha256};
 use crate::domain::time::Timestamp;
 use crate::domain::writes::{Bucket, WriteItem, WriteRefusal, add};
 use crate::error::{Code, Fault, Outcome};
-use crate::store::requests::{self, Claim, Claimed};
+use crate::store::requests::{self, Claimed};
 use crate::store::writes::{self, BucketRow, WriteRequestRow};
 use crate::store::{Conn, Lane, StoreError, StoreResult, events};
 
@@ -37,41 +34,8 @@ const REQUESTS: i64 = 64;
 /// Items verified in one transaction, unless a single request has more.
 const ITEMS: i64 = 2000;
 
-/// A request that writes.
-#[derive(Clone, Debug)]
-pub struct NewWrites {
-    items: Vec<WriteItem>,
-    body_digest: [u8; 16],
-    idempotency_key: Option<String>,
-}
-
-impl NewWrites {
-    /// Reads the body of a request that came with this idempotency key.
-    ///
-    /// # Errors
-    /// 400 naming what is not as it must be.
-    pub fn parse(body: &[u8], idempotency_key: Option<String>) -> Outcome<Self> {
-        let items = WriteItem::parse_all(body)?;
-        let mut body_digest = [0; 16];
-        body_digest.copy_from_slice(&sha256(body)[..16]);
-        Ok(Self { items, body_digest, idempotency_key })
-    }
-
-    /// What makes it the one that it is, if it has a key. It has no signature: a random one stands for it.
-    fn claim(&self, scope: &Scope, now: Timestamp) -> Option<Claim> {
-        let key = self.idempotency_key.as_deref()?;
-        let whose = [scope.tenant_id.as_str(), scope.mode.as_str(), "writes"];
-        Some(Claim {
-            signed_at: now.unix_seconds(),
-            signature: fingerprint(&[whose[0], whose[1], whose[2], &random_hex(16)]),
-            idempotency_key: Some(fingerprint(&[whose[0], whose[1], whose[2], key])),
-            body: self.body_digest,
-        })
-    }
-}
-
 impl Gateway {
-    /// Refuses who may not write, before his body is read.
+    /// Refuses who may not write, before what he sent is looked at.
     ///
     /// # Errors
     /// 403.
@@ -84,19 +48,19 @@ impl Gateway {
     ///
     /// # Errors
     /// 403; 409 for a key with another body; 429 when too much waits.
-    pub async fn accept_writes(&self, scope: &Scope, new: NewWrites) -> Outcome<Answer> {
+    pub async fn accept_writes(&self, scope: &Scope, once: Option<Once>, items: &[WriteItem]) -> Outcome<Answer> {
         scope.require_scope(WRITE)?;
         let now = self.clock.now();
-        let claim = new.claim(scope, now);
+        let claim = once.map(|once| once.claim);
         let limit = i64::from(self.settings.writes_queue_limit);
-        let item_count = i64::try_from(new.items.len()).unwrap_or(i64::MAX);
+        let item_count = i64::try_from(items.len()).unwrap_or(i64::MAX);
         let row = WriteRequestRow {
             request_id: WriteRequestId::generate(now),
             tenant_id: scope.tenant_id.clone(),
             mode: scope.mode,
             sequence: 0,
             item_count,
-            items: render(&new.items),
+            items: render(&items),
             outcomes: None,
             created_at: now,
             verified_at: None,
@@ -105,7 +69,6 @@ impl Gateway {
             "requestId": row.request_id, "itemCount": item_count, "status": "queued",
             "message": "The items are queued and will be verified in turn.",
         }));
-        let scope_then = scope.clone();
         let answer = self
             .write(Lane::Of(scope.tenant_id.as_str()), move |conn| {
                 if let Some(claim) = &claim {
@@ -123,10 +86,6 @@ impl Gateway {
                     return Err(StoreError::Raced);
                 }
                 writes::insert(conn, &WriteRequestRow { sequence, ..row.clone() })?;
-                let subject = Some(row.request_id.as_str());
-                let after = Some(json!({ "itemCount": item_count }));
-                let deed = Deed { action: "writes.accepted", subject, before: None, after };
-                audit::record(conn, &scope_then, deed, now)?;
                 Ok(Ok(Answer { status: 202, body: body.clone(), is_replay: false }))
             })
             .await??;

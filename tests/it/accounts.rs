@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::person::{PASSWORD, Person, mailed_token, post};
 use crate::support::TestGateway;
+use crate::surfer::Surfer;
 
 fn registration(email: &str) -> Value {
     json!({ "email": email, "password": PASSWORD, "firstName": "Ann", "lastName": "Lee", "companyName": "Ann's shop" })
@@ -75,6 +77,8 @@ async fn the_eleventh_try_in_a_minute_waits() {
     let response = reqwest::Client::new().post(gateway.url("/dashboard/auth/login")).json(&body).send().await.unwrap();
     assert_eq!(response.status(), 429);
     let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(header("ratelimit-policy"), "\"minute\";q=10;w=60");
+    assert_eq!(header("ratelimit"), format!("\"minute\";r=0;t={}", header("retry-after")));
     assert_eq!((header("ratelimit-limit"), header("ratelimit-remaining")), ("10".to_owned(), "0".to_owned()));
     let wait: u64 = header("retry-after").parse().unwrap();
     assert!((1..=60).contains(&wait));
@@ -83,6 +87,63 @@ async fn the_eleventh_try_in_a_minute_waits() {
     // Another address of mail is not held up by it.
     let other = json!({ "email": "bob@example.com", "password": "not the password" });
     assert_eq!(post(&gateway, "/dashboard/auth/login", other).await.0, 401);
+}
+
+#[actix_web::test]
+async fn every_answer_of_a_limited_route_says_what_is_left() {
+    let gateway = TestGateway::spawn_stepped().await;
+    let client = reqwest::Client::new();
+    let header = |headers: &HeaderMap, name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    // What is left, given that the clock may have added one or two meanwhile.
+    let is_told = |headers: &HeaderMap, at_least: u32| {
+        let remaining: u32 = header(headers, "ratelimit-remaining").unwrap().parse().unwrap();
+        assert!((at_least..at_least + 3).contains(&remaining), "{headers:?}");
+        assert_eq!(header(headers, "ratelimit-policy").unwrap(), "\"minute\";q=10;w=60");
+        let state = format!("\"minute\";r={remaining};t={}", (10 - remaining) * 6);
+        assert_eq!(header(headers, "ratelimit").unwrap(), state);
+    };
+    let ask = async |path: &str, email: &str, more: Value| {
+        let mut body = more;
+        body["email"] = email.into();
+        let response = client.post(gateway.url(path)).json(&body).send().await.unwrap();
+        (response.status().as_u16(), response.headers().clone())
+    };
+    let (login, forgot) = ("/dashboard/auth/login", "/dashboard/auth/forgot-password");
+    let right = json!({ "password": PASSWORD });
+    for (path, email, body, status, at_least) in [
+        ("/dashboard/auth/register", "ann@example.com", registration(""), 201, 9),
+        (login, "ann@example.com", right.clone(), 200, 8),
+        (login, "ann@example.com", json!({ "password": "wrong" }), 401, 7),
+        // It says no more of an address without an account.
+        (login, "bob@example.com", right, 401, 9),
+        (forgot, "bob@example.com", json!({}), 200, 8),
+    ] {
+        let (found, headers) = ask(path, email, body).await;
+        assert_eq!(found, status, "{path} {email}");
+        is_told(&headers, at_least);
+    }
+    // What is not counted is not told of.
+    let (status, headers) = ask(login, "bob@example.com", json!({ "more": 1 })).await;
+    assert_eq!((status, headers.get("ratelimit")), (400, None));
+    let page = client.get(gateway.url("/login")).send().await.unwrap();
+    assert!(!page.headers().contains_key("ratelimit"));
+    // The pages say it as well.
+    let mut surfer = Surfer::at(&gateway);
+    let seen = surfer.submit("/login", "/login", &[("email", "ann@example.com"), ("password", "wrong")]).await;
+    assert_eq!(seen.status, 401);
+    is_told(&seen.headers, 6);
+    let seen = surfer.submit("/forgot", "/forgot", &[("email", "ann@example.com")]).await;
+    assert_eq!(seen.status, 200);
+    is_told(&seen.headers, 5);
+    // Of the network's address, once less is left of that.
+    for number in 0..200 {
+        let (_, headers) = ask(forgot, &format!("number{number}@example.com"), json!({})).await;
+        if header(&headers, "ratelimit-limit").unwrap() == "60" {
+            assert!(header(&headers, "ratelimit-remaining").unwrap().parse::<u32>().unwrap() <= 9);
+            return;
+        }
+    }
+    panic!("the address is never what is told of");
 }
 
 #[actix_web::test]

@@ -290,7 +290,9 @@ async fn a_key_with_a_limit_is_told_when_to_come_again() {
     let full = text(&limited, "fullKey");
     // A key that is changed elsewhere meanwhile starts no new minute.
     for round in 0..3 {
-        who(&gateway, full).await.expect_status(200);
+        let answer = who(&gateway, full).await.expect_status(200);
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"minute\";q=3;w=60"));
+        assert!(answer.header("ratelimit").unwrap().starts_with(&format!("\"minute\";r={};t=", 2 - round)));
         made_key(&ann, json!({ "name": format!("another {round}") })).await;
         gateway.server.gateway.refresh_directory().await.unwrap();
     }
@@ -299,7 +301,8 @@ async fn a_key_with_a_limit_is_told_when_to_come_again() {
     assert!((1..=60).contains(&wait));
     assert_eq!(refused.json()["retryAfterSeconds"], wait);
     assert_eq!((refused.header("ratelimit-limit"), refused.header("ratelimit-remaining")), (Some("3"), Some("0")));
-    who(&gateway, text(&free, "fullKey")).await.expect_status(200);
+    assert_eq!(refused.header("ratelimit"), Some(format!("\"minute\";r=0;t={wait}").as_str()));
+    assert_eq!(who(&gateway, text(&free, "fullKey")).await.expect_status(200).header("ratelimit"), None);
     let (status, answer) = limit(Value::Null).await;
     assert_eq!((status, &answer["data"]["requestsPerMinute"]), (200, &Value::Null));
     gateway.server.gateway.refresh_directory().await.unwrap();

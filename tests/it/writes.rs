@@ -123,8 +123,8 @@ async fn a_write_is_queued_then_verified_told_of_and_read() {
     let event = receiver.received()[0].json();
     assert_eq!((&event["mode"], &event["data"]), (&json!("test"), &verified));
     assert!(event["id"].is_string() && event["tenantId"].is_string() && event["timestamp"].is_i64());
-    let told = "SELECT COUNT(*) FROM audit_entries WHERE action = 'writes.accepted' AND actor LIKE 'key_%'";
-    assert_eq!(gateway.database.number(told), 1);
+    // What machines post has rows of its own; the audit log is of what people change.
+    assert_eq!(gateway.database.number("SELECT COUNT(*) FROM audit_entries WHERE actor LIKE 'key_%'"), 0);
     // They count towards no plan.
     assert_eq!(gateway.database.number("SELECT COALESCE(SUM(used), 0) FROM usage_counters"), 0);
 }
@@ -301,7 +301,7 @@ async fn a_full_line_says_when_to_come_again_and_stands_in_nobody_elses_way() {
 }
 
 #[actix_web::test]
-async fn who_may_not_write_is_refused_before_the_body_is_read() {
+async fn who_may_not_write_is_refused_whatever_the_body_says() {
     let (gateway, ann, _) = gateway_ann_and_machine().await;
     let reader = Machine::of(&ann, json!({ "scopes": ["writes:read"] })).await;
     let writer = Machine::of(&ann, json!({ "scopes": ["writes:write"] })).await;
