@@ -1,10 +1,22 @@
-//! `switchyard balances`: receipts and proofs of the ledger, checked from files, without a database and a network.
+//! `switchyard balances`: receipts and proofs of the ledger, checked from files, without a database and a network; and the
+//! audit of a database's ledger.
 
 use std::io::Read;
+use std::process::ExitCode;
+use std::sync::Arc;
 
-use super::{Done, Failure};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::Failure;
+use crate::domain::mode::Mode;
 use crate::domain::notes::VerifierKey;
 use crate::domain::proofs::{Document, Findings, Outcome};
+use crate::error::Code;
+use crate::gateway::{AuditNews, AuditOptions, Audited, Gateway, LedgerFinding};
+
+/// The exit code of bad arguments, as the parser of arguments has it.
+const USAGE: u8 = 2;
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -17,6 +29,12 @@ pub(super) enum Command {
     ///
     /// The proof goes to standard output. It shows nothing of the receipt's other deltas.
     Prove(ProveArguments),
+    /// Derive the whole ledger anew from its rows, and name what is wrong.
+    ///
+    /// Every delta's content, its place, the chain of hashes, the sums, the trees, and the root and signature of every
+    /// checkpoint. Of each line the first wrong record is named. A server may run meanwhile. Exit code 0 means intact, 1
+    /// that something is wrong, 2 bad arguments.
+    Verify(VerifyArguments),
 }
 
 #[derive(clap::Args)]
@@ -43,14 +61,91 @@ pub(super) struct ProveArguments {
     json: bool,
 }
 
-pub(super) fn run(command: Command) -> Done {
-    match command {
+#[derive(clap::Args)]
+pub(super) struct VerifyArguments {
+    /// The lines of one tenant alone.
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// The lines of one mode alone.
+    #[arg(long, value_parser = |text: &str| Mode::parse(text).ok_or("is not test, sandbox or live"))]
+    mode: Option<Mode>,
+    /// The key that checkpoints were signed with, if it is not this server's: name+id+base64.
+    #[arg(long, value_name = "VERIFIER_KEY", value_parser = VerifierKey::parse)]
+    key: Option<VerifierKey>,
+    /// Print every finding as a line of JSON, and the totals as the last.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Opens the database for those commands alone that need one.
+pub(super) async fn run<F>(open: impl FnOnce() -> F, command: Command) -> Result<ExitCode, Failure>
+where
+    F: Future<Output = Result<Arc<Gateway>, Failure>>,
+{
+    let done = match command {
         Command::CheckProof(arguments) => check_proof(&arguments),
         Command::Prove(arguments) => prove(&arguments),
+        Command::Verify(arguments) => return verify(&*open().await?, arguments).await,
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+async fn verify(gateway: &Gateway, arguments: VerifyArguments) -> Result<ExitCode, Failure> {
+    // It draws on a terminal only.
+    let bar = ProgressBar::new(0);
+    let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} rows {per_sec} {eta}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let (shown, is_json) = (bar.clone(), arguments.json);
+    let mut tell = move |news: AuditNews| match news {
+        AuditNews::Progress { done, total } => {
+            shown.set_length(total);
+            shown.set_position(done);
+        }
+        AuditNews::Wrong(finding) => shown.suspend(|| print_finding(&finding, is_json)),
+    };
+    let options = AuditOptions { tenant_id: arguments.tenant, mode: arguments.mode, key: arguments.key };
+    let outcome = gateway.audit_ledgers(options, &mut tell).await;
+    bar.finish_and_clear();
+    let audited = match outcome {
+        Ok(audited) => audited,
+        Err(fault) if fault.code == Code::NotFound => {
+            eprintln!("error: --tenant: {}", fault.detail);
+            return Ok(ExitCode::from(USAGE));
+        }
+        Err(fault) => return Err(fault.into()),
+    };
+    if arguments.json {
+        println!("{}", json!({ "intact": audited.is_intact(), "totals": audited }));
+    } else {
+        print_audited(&audited);
+    }
+    Ok(if audited.is_intact() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn print_finding(finding: &LedgerFinding, is_json: bool) {
+    if is_json {
+        println!("{}", json!(finding));
+        return;
+    }
+    let LedgerFinding { tenant_id, mode, subject, what, expected, found } = finding;
+    let line: String = [tenant_id, mode].into_iter().flatten().map(|part| format!("{part} ")).collect();
+    println!("wrong  {line}{subject}: {what}: expected {expected}, found {found}");
+}
+
+fn print_audited(audited: &Audited) {
+    let Audited { lines, deltas, waiting, customers, trees, checkpoints, wrong, further } = audited;
+    println!(
+        "{deltas} deltas in {lines} lines, {waiting} waiting; {customers} customers, {trees} trees, {checkpoints} \
+         checkpoints"
+    );
+    match (wrong, further) {
+        (0, _) => println!("Intact."),
+        (wrong, 0) => println!("{wrong} findings."),
+        (wrong, further) => println!("{wrong} findings, and {further} more behind the first of their kind."),
     }
 }
 
-fn check_proof(arguments: &CheckArguments) -> Done {
+fn check_proof(arguments: &CheckArguments) -> super::Done {
     let findings = read(&arguments.file)?.check(Some(&arguments.key));
     if arguments.json {
         println!("{}", serde_json::to_string(&findings)?);
@@ -74,7 +169,7 @@ fn print_findings(findings: &Findings) {
     }
 }
 
-fn prove(arguments: &ProveArguments) -> Done {
+fn prove(arguments: &ProveArguments) -> super::Done {
     let Document::Receipt(receipt) = read(&arguments.file)? else {
         return Err(Failure::with_hint(
             format!("{} is a delta's proof already", named(&arguments.file)),

@@ -53,7 +53,7 @@ enum Command {
     /// List, approve, reject and suspend tenants, and set their plans.
     #[command(subcommand)]
     Tenants(tenants::Command),
-    /// Check what receipts and proofs of the balance ledger claim.
+    /// Check the balance ledger, and what its receipts and proofs claim.
     #[command(subcommand)]
     Balances(balances::Command),
     /// Compare a provider's settlement report with what is booked.
@@ -114,7 +114,10 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Migrate(migrate) => migrate::run(&Settings::load(config)?, &migrate),
         Command::Doctor(doctor) => doctor::run(Settings::load(config), &doctor).await,
         Command::Sign(sign) => sign::run(config, sign).await,
-        Command::Balances(command) => balances::run(command),
+        Command::Balances(command) => {
+            let open = || async { open(Settings::load(config)?).await };
+            return balances::run(open, command).await;
+        }
         Command::Accounts(command) => accounts::run(open(Settings::load(config)?).await?, command).await,
         Command::Tenants(command) => tenants::run(open(Settings::load(config)?).await?, command).await,
         Command::Apps(command) => apps::run(open(Settings::load(config)?).await?, command).await,

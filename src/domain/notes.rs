@@ -114,6 +114,15 @@ impl VerifierKey {
         &self.name
     }
 
+    /// The same key under another name: a server that moves to another address keeps its key, and what it signed before
+    /// bears the name that it had.
+    ///
+    /// # Errors
+    /// [`NoteFault::BadName`].
+    pub fn under(&self, name: &str) -> Result<Self, NoteFault> {
+        Self::new(name, self.public_key)
+    }
+
     /// The key's name and id, as people tell keys apart: `<name>+<id>`.
     #[must_use]
     pub fn short(&self) -> String {
@@ -217,6 +226,11 @@ impl<'a> SignedNote<'a> {
     #[must_use]
     pub const fn text(&self) -> &'a str {
         self.text
+    }
+
+    /// The names of the keys that are said to have signed, in the order of their signatures.
+    pub fn signers(&self) -> impl Iterator<Item = &'a str> {
+        self.signatures.iter().map(|signature| signature.name)
     }
 
     /// Whether the key signed the text. What other keys signed is ignored.

@@ -24,6 +24,7 @@ pub mod environments;
 pub mod events;
 pub mod inbox;
 pub mod install;
+pub mod ledger_audit;
 pub mod ledger_customers;
 pub mod ledger_schema;
 pub mod ledgers;

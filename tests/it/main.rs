@@ -26,6 +26,7 @@ mod fault_proxy;
 mod finding;
 mod idempotency;
 mod isolation;
+mod ledger_audit;
 mod mail;
 mod members;
 mod merkle;
