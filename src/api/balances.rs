@@ -269,10 +269,13 @@ pub(super) fn checked(customer_id: String) -> Outcome<String> {
 #[get("/api/v1/balance/webhooks")]
 pub async fn webhooks(gateway: Data<Gateway>, caller: TenantCaller, request: HttpRequest) -> Answered {
     let mut query = Query::parse(request.query_string());
-    let state = query.text("status").map(|state| state.to_ascii_lowercase());
-    if state.as_deref().is_some_and(|state| !["pending", "delivered", "dead"].contains(&state)) {
-        query.refuse("status", "must be one of pending, delivered, dead");
-    }
+    let named = |text: &str| match text.to_ascii_lowercase().as_str() {
+        "pending" | "retrying" => Some("pending".to_owned()),
+        "delivered" | "success" => Some("delivered".to_owned()),
+        "dead" | "failed" => Some("dead".to_owned()),
+        _ => None,
+    };
+    let state = query.parsed("status", "one of pending, delivered, dead", named);
     let (limit, offset) = (query.number("limit", 1, 100, 20), query.number("offset", 0, 10_000, 0));
     query.finish()?;
     let page = [limit, offset].map(|number| usize::try_from(number).unwrap_or(0));

@@ -26,8 +26,12 @@ pub(crate) struct CheckpointRequest {
     customer_id: Option<String>,
     /// Of this month, as `2026-11`; of everything up to now when left out.
     period: Option<String>,
-    /// `current_month`.
+    /// `current_month` or `custom`.
     time_preset: Option<String>,
+    /// A moment or a day, with `endDate`.
+    start_date: Option<String>,
+    /// A moment or a day; what was verified at it is left out.
+    end_date: Option<String>,
 }
 
 /// Signs the root over a scope. With nothing new in it, the checkpoint that it has is answered.
@@ -90,7 +94,7 @@ pub async fn consistency(
 /// A customer's deltas of a scope, with all that a person needs to check them.
 #[utoipa::path(
     tag = "Ledger",
-    params(("customerId" = String, Path), ("period" = Option<String>, Query), ("timePreset" = Option<String>, Query)),
+    params(("customerId" = String, Path), ("period" = Option<String>, Query), ("timePreset" = Option<String>, Query), ("startDate" = Option<String>, Query), ("endDate" = Option<String>, Query)),
     responses((status = 200), (status = 400), (status = 401), (status = 403), (status = 404))
 )]
 #[get("/api/v1/balance/receipt/{customerId}")]
@@ -106,7 +110,7 @@ pub async fn receipt(
 /// The same as the receipt, under its other name.
 #[utoipa::path(
     tag = "Ledger",
-    params(("customerId" = String, Path), ("period" = Option<String>, Query), ("timePreset" = Option<String>, Query)),
+    params(("customerId" = String, Path), ("period" = Option<String>, Query), ("timePreset" = Option<String>, Query), ("startDate" = Option<String>, Query), ("endDate" = Option<String>, Query)),
     responses((status = 200), (status = 400), (status = 401), (status = 403), (status = 404))
 )]
 #[get("/api/v1/balance/invoice-proof/{customerId}")]

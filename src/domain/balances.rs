@@ -130,7 +130,10 @@ impl WindowFields {
                 .or_else(|| Timestamp::parse_day(text))
                 .ok_or(WindowFault::Invalid(name, "must be a moment such as 2026-01-31T00:00:00Z, or a day"))
         };
-        let (start, end) = (moment(&self.start_date, "startDate")?, moment(&self.end_date, "endDate")?);
+        // What is verified is so at a millisecond.
+        let whole = |moment: Timestamp| Timestamp::from_unix_micros(moment.unix_micros().div_euclid(1000) * 1000);
+        let start = whole(moment(&self.start_date, "startDate")?);
+        let end = whole(moment(&self.end_date, "endDate")?);
         if start >= end {
             return Err(WindowFault::Invalid("endDate", "must be after startDate"));
         }

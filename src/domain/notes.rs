@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::merkle::Hash;
 use super::mode::Mode;
 use super::signing::sha256;
+use super::time::Timestamp;
 
 /// The signature type of Ed25519.
 const ED25519_TYPE: u8 = 0x01;
@@ -324,6 +325,25 @@ pub fn origin(key_name: &str, tenant_id: &str, mode: Mode, customer_id: Option<&
         origin.push_str(period);
     }
     origin
+}
+
+/// A stretch of time, as a period that is no month is written: `2026-01-01T00:00:00.000Z~2026-01-15T00:00:00.000Z`. The
+/// id of no customer looks so in an origin, where its tilde would be encoded.
+#[must_use]
+pub fn span(start: Timestamp, end: Timestamp) -> String {
+    format!("{}~{}", start.to_rfc3339(), end.to_rfc3339())
+}
+
+/// Whether a moment, as a leaf has it, is within a period: a month, or the stretch that [`span`] writes.
+#[must_use]
+pub fn is_within(moment: &str, period: &str) -> bool {
+    if is_month(period) {
+        return moment.starts_with(period);
+    }
+    // All are written alike, so that the order of the texts is that of the moments.
+    period.split_once('~').is_some_and(|(start, end)| {
+        [moment, start, end].iter().all(|text| text.len() == moment.len()) && start <= moment && moment < end
+    })
 }
 
 /// Whether a text has the form `2026-01`.

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::decimals::Decimal;
 use super::leaves::Leaf;
 use super::merkle::{Frontier, Hash, InMemory, Tree, parse_hash, verify_inclusion};
-use super::notes::{CheckpointText, SignedNote, VerifierKey, is_month, origin};
+use super::notes::{CheckpointText, SignedNote, VerifierKey, is_within, origin};
 
 /// What proves one delta.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -315,8 +315,8 @@ impl SignedCheckpoint {
             if self.customer_id.as_deref().is_some_and(|customer| customer != leaf.customer_id) {
                 return Err(format!("The delta {record} is of another customer than the checkpoint."));
             }
-            if self.period.as_deref().is_some_and(|period| !is_month(period) || !leaf.verified_at.starts_with(period)) {
-                return Err(format!("The delta {record} is of another month than the checkpoint."));
+            if self.period.as_deref().is_some_and(|period| !is_within(&leaf.verified_at, period)) {
+                return Err(format!("The delta {record} is of another time than the checkpoint."));
             }
         }
         // Without a key the name that the note itself gives is taken; whose name it is, only the signature tells.

@@ -14,7 +14,7 @@ use crate::domain::decimals::Decimal;
 use crate::domain::ids::{CheckpointId, EventId};
 use crate::domain::merkle::{Frontier, Hash, TreeFault};
 use crate::domain::money::Currency;
-use crate::domain::notes::{CheckpointText, origin};
+use crate::domain::notes::{CheckpointText, origin, span};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::checkpoints::{CheckpointRow, Hashes, NodeRow, TreeRow};
@@ -76,7 +76,7 @@ struct CheckpointPage {
 pub struct CheckpointScope {
     /// Of one customer, or of all.
     pub customer_id: Option<String>,
-    /// Up to now, or of a month.
+    /// Up to now, or of a stretch of time.
     pub window: Window,
 }
 
@@ -245,8 +245,10 @@ impl Gateway {
             let period = match &of.window {
                 Window::All => None,
                 Window::Month(period) => Some(period.to_string()),
-                Window::Span(..) | Window::After(_) => {
-                    let detail = "a checkpoint is of a month or of everything up to now: give period or neither";
+                Window::Span(start, end) => Some(span(*start, *end)),
+                Window::After(_) => {
+                    let detail =
+                        "a checkpoint is of a stretch of time or of everything up to now, from no other one on";
                     return Ok(Err(Fault::new(Code::InvalidScopeCombination, detail)));
                 }
             };

@@ -139,6 +139,31 @@ async fn a_month_has_a_tree_of_its_own_that_its_end_closes() {
 }
 
 #[actix_web::test]
+async fn a_receipt_is_of_any_stretch_of_time() {
+    let (gateway, machine) = gateway_and_machine().await;
+    emit_many(&gateway, &machine, "c", 4).await;
+    gateway.advance(std::time::Duration::from_secs(2 * 24 * 3600)).await;
+    let noon = gateway.clock.now().to_rfc3339();
+    emit_many(&gateway, &machine, "c", 6).await;
+    let key = published_key(&gateway).await;
+    for (dates, count) in [
+        (format!("startDate=2020-01-01&endDate={noon}"), 4),
+        (format!("timePreset=custom&startDate={noon}&endDate=2099-01-01"), 6),
+    ] {
+        let receipt = machine.get(&format!("/balance/receipt/c?{dates}")).await.expect_status(200);
+        assert_eq!(receipt.json()["data"]["deltaCount"], count, "{dates}");
+        let document = Document::parse(&receipt.text).unwrap();
+        let findings = document.check(Some(&key));
+        assert!(findings.verified, "{findings:?}");
+        let Document::Receipt(mut moved) = document else { panic!() };
+        moved.checkpoint.period = Some("2020-01-01T00:00:00.000Z~2020-01-02T00:00:00.000Z".to_owned());
+        assert!(!Document::Receipt(moved).check(Some(&key)).verified, "a stretch that is not the note's is believed");
+    }
+    let of_all = machine.get(&format!("/balance/derive/c?startDate={noon}&endDate=2099-01-01")).await.json();
+    assert_eq!(of_all["data"]["deltasCount"], 6);
+}
+
+#[actix_web::test]
 async fn whoever_has_a_root_learns_when_it_was_recorded_and_no_more() {
     let (gateway, machine) = gateway_and_machine().await;
     emit_many(&gateway, &machine, "c", 3).await;

@@ -148,6 +148,12 @@
   };
   const importKey = (key) => crypto.subtle.importKey("raw", key.publicKey, { name: "Ed25519" }, false, ["verify"]);
   const isMonth = (text) => /^\d{4}-\d{2}$/.test(text);
+  // A month, or two moments written like the leaf's own with a tilde between.
+  const isWithin = (moment, period) => {
+    if (isMonth(period)) return moment.startsWith(period);
+    const [start, end, ...rest] = period.split("~");
+    return rest.length === 0 && end !== undefined && start.length === moment.length && end.length === moment.length && start <= moment && moment < end;
+  };
   const originTail = (leaf, { customerId, period }) => {
     let tail = `/${leaf.tenantId}/${leaf.mode}`;
     if (customerId !== null) {
@@ -201,7 +207,7 @@
     for (const leaf of leaves) {
       if (leaf.tenantId !== first.tenantId || leaf.mode !== first.mode) return `The delta ${leaf.recordId} is of another tenant or mode than the first.`;
       if (scope.customerId !== null && scope.customerId !== leaf.customerId) return `The delta ${leaf.recordId} is of another customer than the checkpoint.`;
-      if (scope.period !== null && !(isMonth(scope.period) && leaf.verifiedAt.startsWith(scope.period))) return `The delta ${leaf.recordId} is of another month than the checkpoint.`;
+      if (scope.period !== null && !isWithin(leaf.verifiedAt, scope.period)) return `The delta ${leaf.recordId} is of another time than the checkpoint.`;
     }
     const tail = originTail(first, scope);
     const isOfThisTree = key ? note.origin === key.name + tail : note.origin.endsWith(tail);
