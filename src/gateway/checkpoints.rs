@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::audit::{self, Deed};
 use super::balance_customers::customer_not_found;
 use super::balances::{Stretch, stretch_of, sum_of_customer};
 use super::views::{Enveloped, render};
@@ -257,6 +258,14 @@ impl Gateway {
                     let there = checkpoints::of_size(conn, tree_id, size)?.ok_or(StoreError::Missing)?;
                     return Ok((there, false));
                 }
+                let after = serde_json::json!({ "customerId": customer_id, "period": period, "deltasCount": size });
+                let deed = Deed {
+                    action: "checkpoint.created",
+                    subject: Some(checkpoint.checkpoint_id.as_str()),
+                    before: None,
+                    after: Some(after),
+                };
+                audit::record(conn, &scope, deed, now)?;
                 let listeners = events::listeners_of_tenant(conn, &scope.tenant_id, scope.mode)?;
                 let is_told = listeners.want("checkpoint.verified");
                 if is_told {

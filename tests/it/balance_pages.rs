@@ -130,7 +130,12 @@ async fn long_lists_have_pages_months_and_a_sampled_course() {
     surfer.get(&next).await.has("step 10<").lacks("step 11<").lacks("rel=\"next\"");
     let page = surfer.get(&format!("/console/balances/c?month={next_month}")).await;
     page.has("from 1,830 to 33,205").has("200 of 250 evenly apart").has(&format!("value=\"{next_month}\""));
-    surfer.get("/console/balances/c?month=2001-01").await.has("Nothing in 2001-01").has("the balance was 0");
+    surfer
+        .get("/console/balances/c?month=2001-01")
+        .await
+        .has("Nothing in 2001-01")
+        .has("the balance was 0")
+        .lacks("Make checkpoint");
     surfer.get("/console/balances/c?month=nonsense&cursor=nonsense").await.has("step 250");
     surfer.get("/console/balances/c?cursor=-5").await.has("before this one");
 
@@ -237,6 +242,7 @@ async fn what_is_downloaded_is_verified_with_the_published_key() {
         surfer.get(page).await.has("role=\"status\"").has(&format!("<tr id=\"{id}\">"));
     }
     let page = surfer.get(path).await;
+    surfer.get("/console/audit").await.has("checkpoint.created");
     page.has("Everybody").has(&month).has("+210").has(&key.to_string());
     assert_eq!(page.text.matches("<tr id=").count(), 3, "the proof's checkpoint is the customer's");
     surfer.get("/console/checkpoints?customer=c").await.lacks("class=\"breaks\">Everybody").has("Show all");
