@@ -158,6 +158,17 @@ impl Point {
     }
 }
 
+/// Numbers of a stretch from `first` to `last`, at most `most` of them and evenly apart, the first and the last among them.
+#[must_use]
+pub fn sampled(first: i64, last: i64, most: i64) -> Vec<i64> {
+    let steps = last - first;
+    if steps < most {
+        return (first..=last).collect();
+    }
+    let at = |index: i64| i64::try_from(i128::from(index) * i128::from(steps) / i128::from(most - 1)).unwrap_or(steps);
+    (0..most).map(|index| first + at(index)).collect()
+}
+
 /// Amounts by reference, of one side.
 pub type Amounts = BTreeMap<String, Decimal>;
 
@@ -251,6 +262,16 @@ mod tests {
             assert!(matches!(window(&fields), Err(WindowFault::Invalid(named, _)) if named == field), "{fields:?}");
         }
         assert_eq!(window(&[("startDate", "1900-01-01"), ("endDate", "2026-10-01")]), Err(WindowFault::TooWide));
+    }
+
+    #[test]
+    fn a_sample_has_both_ends_and_is_evenly_apart() {
+        assert_eq!(sampled(3, 5, 10), [3, 4, 5]);
+        assert!(sampled(1, 0, 10).is_empty());
+        assert_eq!(sampled(1, 100, 4), [1, 34, 67, 100]);
+        let many = sampled(7, 1_000_000_007, 200);
+        assert_eq!((many.len(), many[0], many[199]), (200, 7, 1_000_000_007));
+        assert!(many.windows(2).all(|pair| pair[0] < pair[1]));
     }
 
     #[test]

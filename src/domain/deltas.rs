@@ -105,7 +105,7 @@ pub fn customer_id_fault(text: &str, is_emitted: bool) -> Option<&'static str> {
     if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte)) {
         return Some("must have letters, digits and _ - . : alone");
     }
-    (is_emitted && is_payment_customer(text)).then_some(
+    (is_emitted && payment_account(text).is_some()).then_some(
         "must not be <app>:<currency>:<buyer>: those accounts have what the gateway books for payments alone",
     )
 }
@@ -133,11 +133,11 @@ pub fn payment_customer(app_id: &AppId, currency: Currency, external_user_id: &s
     format!("{app_id}:{}:{external_user_id}", currency.code())
 }
 
-/// Whether an account is one of those of [`payment_customer`].
-fn is_payment_customer(text: &str) -> bool {
+/// The app, the currency and the buyer of an account, if it is one of those of [`payment_customer`].
+#[must_use]
+pub fn payment_account(text: &str) -> Option<(AppId, Currency, &str)> {
     let mut parts = text.splitn(3, ':');
-    let (app, currency) = (parts.next().and_then(AppId::parse), parts.next().and_then(Currency::parse));
-    app.is_some() && currency.is_some() && parts.next().is_some()
+    Some((AppId::parse(parts.next()?)?, Currency::parse(parts.next()?)?, parts.next()?))
 }
 
 fn is_reserved_reference(text: &str) -> bool {

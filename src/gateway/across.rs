@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::ledger_pages::{DeltaFacts, deltas_of_payment};
 use super::payments::payment_not_found;
 use super::refunds::left_to_refund;
 use super::timeline::Story;
@@ -127,6 +128,8 @@ pub struct PaymentDetail {
     pub events: Vec<Event>,
     /// And how that was brought to the endpoints.
     pub deliveries: Vec<Delivery>,
+    /// What was booked of it and of its refunds to the ledger, oldest first.
+    pub deltas: Vec<DeltaFacts>,
     /// All of it in order.
     pub timeline: Vec<TimelineEntry>,
     /// What can still be given back, in minor units.
@@ -257,10 +260,11 @@ impl Gateway {
                 let Some(app) = apps.into_iter().find(|app| app.app_id == payment.app_id) else { return Ok(None) };
                 let refunds = refunds::of_payment(conn, &wanted)?;
                 let left_minor = left_to_refund(conn, &payment)?;
-                Ok(Some((Story::read(conn, payment)?, app.name, refunds, left_minor)))
+                let deltas = deltas_of_payment(conn, &scope, &payment, &refunds)?;
+                Ok(Some((Story::read(conn, payment)?, app.name, refunds, left_minor, deltas)))
             })
             .await?;
-        let (story, app_name, refunds, left_minor) = found.ok_or_else(payment_not_found)?;
+        let (story, app_name, refunds, left_minor, deltas) = found.ok_or_else(payment_not_found)?;
         let timeline = story.entries();
         let Story { payment, attempts, events, deliveries, .. } = story;
         let checkout_url = PaymentObject::new(&payment, &self.settings.public_url).checkout_url().to_owned();
@@ -271,6 +275,7 @@ impl Gateway {
             refunds,
             events,
             deliveries,
+            deltas,
             timeline,
             left_minor,
             checkout_url,

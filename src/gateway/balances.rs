@@ -109,23 +109,39 @@ pub struct Comparison {
     pub their_deltas: Option<Amounts>,
 }
 
-#[derive(Serialize)]
+/// What came of a comparison.
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Compared<'a> {
-    customer_id: Option<&'a str>,
-    matches: bool,
-    matches_yours: bool,
-    matches_theirs: bool,
-    neutral_balance: Decimal,
-    your_balance: Decimal,
-    their_balance: Decimal,
-    your_discrepancy: Decimal,
-    their_discrepancy: Decimal,
-    starting_balance: Decimal,
-    deltas_count: i64,
+pub struct Compared {
+    /// Whose balance; of all that API keys emitted when `None`.
+    pub customer_id: Option<String>,
+    /// Whether both sides have what the ledger has.
+    pub matches: bool,
+    /// Whether one side does.
+    pub matches_yours: bool,
+    /// Whether the other does.
+    pub matches_theirs: bool,
+    /// What the ledger has.
+    pub neutral_balance: Decimal,
+    /// What one side has.
+    pub your_balance: Decimal,
+    /// What the other side has.
+    pub their_balance: Decimal,
+    /// What one side has more than the ledger.
+    pub your_discrepancy: Decimal,
+    /// What the other side has more than the ledger.
+    pub their_discrepancy: Decimal,
+    /// What both began with.
+    pub starting_balance: Decimal,
+    /// How many deltas the ledger has over the stretch.
+    pub deltas_count: i64,
     delta_count: i64,
+    /// The references that differ, where the sides' deltas were given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    differences: Option<Vec<Difference>>,
+    pub differences: Option<Vec<Difference>>,
+    /// What the customer is counted in, if payments are booked to it.
+    #[serde(skip)]
+    pub currency: Option<Currency>,
 }
 
 impl Gateway {
@@ -189,12 +205,20 @@ impl Gateway {
         .await?
     }
 
+    /// Compares what two sides believe of a balance with what the ledger has, rendered.
+    ///
+    /// # Errors
+    /// As [`Gateway::compared_balances`].
+    pub async fn compare_balances(&self, scope: &Scope, comparison: Comparison) -> Outcome<String> {
+        Ok(render(&Enveloped::new(200, &self.compared_balances(scope, comparison).await?)))
+    }
+
     /// Compares what two sides believe of a balance with what the ledger has.
     ///
     /// # Errors
     /// 400 when a comparison by reference would look at too much; 403 without the scope; 404 for a checkpoint that is
     /// not here.
-    pub async fn compare_balances(&self, scope: &Scope, comparison: Comparison) -> Outcome<String> {
+    pub async fn compared_balances(&self, scope: &Scope, comparison: Comparison) -> Outcome<Compared> {
         scope.require_scope("balance:read")?;
         let (tenant_id, mode) = (scope.tenant_id.clone(), scope.mode);
         self.read(move |conn| {
@@ -202,7 +226,7 @@ impl Gateway {
                 Some(customer_id) => neutral_of_customer(conn, &tenant_id, mode, customer_id, &comparison.window)?,
                 None => neutral_of_all(conn, &tenant_id, mode, &comparison.window)?,
             };
-            let Neutral { sum, count, stretch } = match found {
+            let Neutral { sum, count, stretch, currency } = match found {
                 Ok(neutral) => neutral,
                 Err(fault) => return Ok(Err(fault)),
             };
@@ -219,24 +243,22 @@ impl Gateway {
                 None
             };
             let (matches_yours, matches_theirs) = (your_discrepancy.is_zero(), their_discrepancy.is_zero());
-            Ok(Ok(render(&Enveloped::new(
-                200,
-                &Compared {
-                    customer_id: comparison.customer_id.as_deref(),
-                    matches: matches_yours && matches_theirs,
-                    matches_yours,
-                    matches_theirs,
-                    neutral_balance: neutral,
-                    your_balance: comparison.yours,
-                    their_balance: comparison.theirs,
-                    your_discrepancy,
-                    their_discrepancy,
-                    starting_balance: comparison.starting_balance,
-                    deltas_count: count,
-                    delta_count: count,
-                    differences: differing,
-                },
-            ))))
+            Ok(Ok(Compared {
+                customer_id: comparison.customer_id,
+                matches: matches_yours && matches_theirs,
+                matches_yours,
+                matches_theirs,
+                neutral_balance: neutral,
+                your_balance: comparison.yours,
+                their_balance: comparison.theirs,
+                your_discrepancy,
+                their_discrepancy,
+                starting_balance: comparison.starting_balance,
+                deltas_count: count,
+                delta_count: count,
+                differences: differing,
+                currency,
+            }))
         })
         .await?
     }
@@ -247,6 +269,7 @@ struct Neutral {
     sum: Decimal,
     count: i64,
     stretch: Option<Stretch>,
+    currency: Option<Currency>,
 }
 
 fn neutral_of_customer(
@@ -256,19 +279,19 @@ fn neutral_of_customer(
     customer_id: &str,
     window: &Window,
 ) -> StoreResult<Outcome<Neutral>> {
-    let nothing = Neutral { sum: Decimal::ZERO, count: 0, stretch: None };
+    let nothing = Neutral { sum: Decimal::ZERO, count: 0, stretch: None, currency: None };
     let Some(customer) = ledger_customers::find(conn, tenant_id, mode, customer_id)? else { return Ok(Ok(nothing)) };
     let stretch = match stretch_of_customer(conn, tenant_id, mode, &customer, window)? {
         Ok(stretch) => stretch,
         Err(fault) => return Ok(Err(fault)),
     };
     let sum = sum_of_customer(conn, stretch)?;
-    Ok(Ok(Neutral { sum, count: stretch.length(), stretch: Some(stretch) }))
+    Ok(Ok(Neutral { sum, count: stretch.length(), stretch: Some(stretch), currency: customer.currency }))
 }
 
 /// Of all customers that API keys emitted for: what payments posted is in their currencies, and in no sum of several.
 fn neutral_of_all(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, window: &Window) -> StoreResult<Outcome<Neutral>> {
-    let nothing = Neutral { sum: Decimal::ZERO, count: 0, stretch: None };
+    let nothing = Neutral { sum: Decimal::ZERO, count: 0, stretch: None, currency: None };
     let Some(ledger) = ledgers::find(conn, tenant_id, mode)? else { return Ok(Ok(nothing)) };
     let line = Line::Ledger(ledger.ledger_id);
     let stretch = match stretch_of(conn, tenant_id, mode, line, ledger.last_sequence, window)? {
@@ -281,7 +304,7 @@ fn neutral_of_all(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, window: &Wi
     };
     let (before, end) = (after(stretch.first - 1)?, after(stretch.last)?);
     let sum = end.1.checked_sub(before.1).ok_or(StoreError::Overflow)?;
-    Ok(Ok(Neutral { sum, count: end.0 - before.0, stretch: Some(stretch) }))
+    Ok(Ok(Neutral { sum, count: end.0 - before.0, stretch: Some(stretch), currency: None }))
 }
 
 /// The amounts of a stretch by reference, those that API keys emitted where it is of all customers.

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::audit::{self, Deed};
 use super::balance_customers::customer_not_found;
 use super::balances::{Stretch, stretch_of, sum_of_customer};
 use super::views::{Enveloped, render};
@@ -19,7 +20,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::checkpoints::{CheckpointRow, Hashes, NodeRow, TreeRow};
 use crate::store::delta_entries::{self, Line};
-use crate::store::{Conn, Lane, StoreError, StoreResult, checkpoints, events, ledger_customers, ledgers};
+use crate::store::{Conn, Lane, Page, StoreError, StoreResult, checkpoints, events, ledger_customers, ledgers};
 
 /// How many leaf hashes are read at once while a tree grows: no connection is held for longer.
 const LEAVES_AT_ONCE: u64 = 32_768;
@@ -104,9 +105,58 @@ impl Gateway {
     /// # Errors
     /// 403 without the scope; 404 when nothing is verified in it.
     pub async fn create_checkpoint(&self, scope: &Scope, of: CheckpointScope) -> Outcome<String> {
+        let checkpoint = self.sign_checkpoint(scope, of).await?;
+        Ok(render(&Enveloped::new(201, &CheckpointObject::from(checkpoint))))
+    }
+
+    /// The same, as it is kept.
+    ///
+    /// # Errors
+    /// As [`Gateway::create_checkpoint`].
+    pub async fn sign_checkpoint(&self, scope: &Scope, of: CheckpointScope) -> Outcome<CheckpointRow> {
         scope.require_scope("balance:write")?;
         let (checkpoint, _) = self.checkpoint_now(scope, of).await?;
-        Ok(render(&Enveloped::new(201, &CheckpointObject::from(checkpoint))))
+        Ok(checkpoint)
+    }
+
+    /// A checkpoint of the caller's tenant and mode, as it is kept.
+    ///
+    /// # Errors
+    /// 403 without the scope; 404.
+    pub async fn checkpoint(&self, scope: &Scope, checkpoint_id: &str) -> Outcome<CheckpointRow> {
+        scope.require_scope("balance:read")?;
+        let (tenant_id, mode) = (scope.tenant_id.clone(), scope.mode);
+        let wanted = CheckpointId::parse(checkpoint_id).ok_or_else(checkpoint_not_found)?;
+        let found = self.read(move |conn| checkpoints::find(conn, &tenant_id, mode, &wanted)).await?;
+        found.map(|(checkpoint, _)| checkpoint).ok_or_else(checkpoint_not_found)
+    }
+
+    /// The same, rendered.
+    ///
+    /// # Errors
+    /// As [`Gateway::checkpoint`].
+    pub async fn checkpoint_document(&self, scope: &Scope, checkpoint_id: &str) -> Outcome<String> {
+        let checkpoint = self.checkpoint(scope, checkpoint_id).await?;
+        Ok(render(&Enveloped::new(200, &CheckpointObject::from(checkpoint))))
+    }
+
+    /// A page of checkpoints, newest first; of one customer where told.
+    ///
+    /// # Errors
+    /// 403 without the scope.
+    pub async fn checkpoints(
+        &self,
+        scope: &Scope,
+        customer_id: Option<String>,
+        before: Option<String>,
+        limit: usize,
+    ) -> Outcome<Page<CheckpointRow>> {
+        scope.require_scope("balance:read")?;
+        let (tenant_id, mode) = (scope.tenant_id.clone(), scope.mode);
+        self.read(move |conn| {
+            checkpoints::page(conn, &tenant_id, mode, customer_id.as_deref(), before.as_deref(), limit)
+        })
+        .await
     }
 
     /// The checkpoint over all that a scope has now, made if there is none.
@@ -208,6 +258,14 @@ impl Gateway {
                     let there = checkpoints::of_size(conn, tree_id, size)?.ok_or(StoreError::Missing)?;
                     return Ok((there, false));
                 }
+                let after = serde_json::json!({ "customerId": customer_id, "period": period, "deltasCount": size });
+                let deed = Deed {
+                    action: "checkpoint.created",
+                    subject: Some(checkpoint.checkpoint_id.as_str()),
+                    before: None,
+                    after: Some(after),
+                };
+                audit::record(conn, &scope, deed, now)?;
                 let listeners = events::listeners_of_tenant(conn, &scope.tenant_id, scope.mode)?;
                 let is_told = listeners.want("checkpoint.verified");
                 if is_told {
@@ -315,6 +373,10 @@ fn net_change(conn: &mut Conn, stretch: Stretch) -> StoreResult<Decimal> {
     };
     let (before, end) = (after(stretch.first - 1)?, after(stretch.last)?);
     end.checked_sub(before).ok_or(StoreError::Overflow)
+}
+
+pub(super) fn checkpoint_not_found() -> Fault {
+    Fault::new(Code::NotFound, "there is no such checkpoint")
 }
 
 pub(super) fn unreadable(fault: TreeFault<StoreError>) -> StoreError {

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::balances::{Stretch, sum_of_customer};
-use super::checkpoints::{CheckpointObject, CheckpointScope, unreadable};
+use super::checkpoints::{CheckpointObject, CheckpointScope, checkpoint_not_found, unreadable};
 use super::deltas::{delta_not_found, previous_hash};
 use super::verifying::leaf_of;
 use super::views::{Enveloped, render};
@@ -321,8 +321,4 @@ impl Gateway {
             },
         )))
     }
-}
-
-fn checkpoint_not_found() -> Fault {
-    Fault::new(Code::NotFound, "there is no such checkpoint")
 }

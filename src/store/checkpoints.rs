@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::columns::Sum;
 use super::delta_entries::{self, EntryRow, Line};
 use super::ledger_schema::{checkpoints, merkle_nodes, merkle_trees};
+use super::page::Page;
 use super::sql::{inside, or_ignore};
 use super::{Conn, StoreError, StoreResult};
 use crate::domain::ids::{CheckpointId, TenantId};
@@ -181,6 +182,27 @@ pub fn list(
         query = query.filter(checkpoints::period.eq(period.to_owned()));
     }
     Ok(query.order(checkpoints::checkpoint_id.desc()).offset(offset).limit(limit).load(conn)?)
+}
+
+/// A page of a tenant's checkpoints in a mode, newest first; of one customer where told.
+pub fn page(
+    conn: &mut Conn,
+    tenant_id: &TenantId,
+    mode: Mode,
+    customer_id: Option<&str>,
+    before: Option<&str>,
+    limit: usize,
+) -> StoreResult<Page<CheckpointRow>> {
+    let mut query =
+        checkpoints::table.filter(checkpoints::tenant_id.eq(tenant_id)).filter(checkpoints::mode.eq(mode)).into_boxed();
+    if let Some(customer_id) = customer_id {
+        query = query.filter(checkpoints::customer_id.eq(customer_id.to_owned()));
+    }
+    if let Some(before) = before {
+        query = query.filter(checkpoints::checkpoint_id.lt(before.to_owned()));
+    }
+    let rows = query.order(checkpoints::checkpoint_id.desc()).limit(limit as i64 + 1).load(conn)?;
+    Ok(Page::of(rows, limit, |row: &CheckpointRow| row.checkpoint_id.to_string()))
 }
 
 /// Hashes of one tree, as the algorithms read them.

@@ -168,6 +168,16 @@ pub fn stretch(conn: &mut Conn, line: Line, first: i64, last: i64) -> StoreResul
         .load(inner)))?)
 }
 
+/// The customer's sums after these numbers of a customer's line, with when they were verified, in order.
+pub fn sums_at(conn: &mut Conn, customer_key: i64, numbers: &[i64]) -> StoreResult<Vec<(i64, Sum, Timestamp)>> {
+    Ok(delta_entries::table
+        .filter(delta_entries::customer_key.eq(customer_key))
+        .filter(delta_entries::customer_sequence.eq_any(numbers))
+        .order(delta_entries::customer_sequence)
+        .select((delta_entries::customer_sequence, delta_entries::customer_sum, delta_entries::verified_at))
+        .load(conn)?)
+}
+
 /// The leaf hashes of these numbers of a line.
 pub fn hashes_at(conn: &mut Conn, ledger_id: i64, numbers: &[i64]) -> StoreResult<HashMap<i64, Vec<u8>>> {
     let mut hashes = HashMap::new();

@@ -172,6 +172,27 @@ pub fn find(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, record_id: &Delta
         .optional()?)
 }
 
+/// What was posted to a tenant's line in a mode of a payment and its refunds, by their ids, oldest first.
+pub fn of_payment(
+    conn: &mut Conn,
+    tenant_id: &TenantId,
+    mode: Mode,
+    references: &[&str],
+    most: i64,
+) -> StoreResult<Vec<Standing>> {
+    let mut found: Vec<Standing> = deltas::table
+        .left_join(delta_entries::table.on(delta_entries::record_id.eq(deltas::record_id)))
+        .left_join(delta_failures::table.on(delta_failures::record_id.eq(deltas::record_id)))
+        .filter(deltas::reference_id.eq_any(references))
+        .filter(deltas::currency.is_not_null())
+        .filter(deltas::tenant_id.eq(tenant_id))
+        .filter(deltas::mode.eq(mode))
+        .limit(most)
+        .load(conn)?;
+    found.sort_by(|one, other| one.0.record_id.as_str().cmp(other.0.record_id.as_str()));
+    Ok(found)
+}
+
 /// Where something is waiting to be verified. A walk from one line to the next in the queue's index, so that a backlog
 /// of one costs nothing to the others.
 #[derive(Debug, Clone, Copy, QueryId)]

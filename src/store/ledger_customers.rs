@@ -147,10 +147,27 @@ pub fn list(
     after: Option<&str>,
     limit: usize,
 ) -> StoreResult<Page<LedgerCustomer>> {
+    beginning_with(conn, tenant_id, mode, "", after, limit)
+}
+
+/// A page of the customers whose ids begin with `prefix`, in the order of their ids.
+pub fn beginning_with(
+    conn: &mut Conn,
+    tenant_id: &TenantId,
+    mode: Mode,
+    prefix: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> StoreResult<Page<LedgerCustomer>> {
     let mut query = ledger_customers::table
         .filter(ledger_customers::tenant_id.eq(tenant_id))
         .filter(ledger_customers::mode.eq(mode))
         .into_boxed();
+    if !prefix.is_empty() {
+        query = query
+            .filter(ledger_customers::customer_id.ge(prefix.to_owned()))
+            .filter(ledger_customers::customer_id.lt(format!("{prefix}\u{10ffff}")));
+    }
     if let Some(after) = after {
         query = query.filter(ledger_customers::customer_id.gt(after.to_owned()));
     }

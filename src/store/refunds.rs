@@ -1,5 +1,7 @@
 //! Refunds of payments.
 
+use std::collections::HashMap;
+
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
@@ -75,6 +77,15 @@ pub fn delete(conn: &mut Conn, refund_id: &RefundId) -> StoreResult<()> {
 /// The refunds of a payment, oldest first.
 pub fn of_payment(conn: &mut Conn, payment_id: &PaymentId) -> StoreResult<Vec<Refund>> {
     Ok(refunds::table.filter(refunds::payment_id.eq(payment_id)).order(refunds::refund_id).load(conn)?)
+}
+
+/// The payments that these refunds are of.
+pub fn payments_of(conn: &mut Conn, refund_ids: &[RefundId]) -> StoreResult<HashMap<RefundId, PaymentId>> {
+    let found: Vec<(RefundId, PaymentId)> = refunds::table
+        .filter(refunds::refund_id.eq_any(refund_ids))
+        .select((refunds::refund_id, refunds::payment_id))
+        .load(conn)?;
+    Ok(found.into_iter().collect())
 }
 
 condition! {

@@ -136,6 +136,20 @@ where
         .streaming(Box::pin(pieces))
 }
 
+/// A document that is kept as a file under a name of plain characters, whatever it is made of.
+pub(super) fn document(name: &str, extension: &str, content_type: &'static str, body: String) -> HttpResponse {
+    let plain = |character: char| {
+        if character.is_ascii_alphanumeric() || "-_.".contains(character) { character } else { '_' }
+    };
+    let name: String = name.chars().map(plain).take(120).collect();
+    HttpResponse::Ok()
+        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}.{extension}\"")))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .content_type(content_type)
+        .body(body)
+}
+
 fn today(gateway: &Gateway) -> String {
     gateway.now().wall_clock(0).strftime("%Y-%m-%d").to_string()
 }

@@ -19,12 +19,17 @@ pub mod api_keys;
 pub mod apps;
 pub mod assets;
 pub mod audit_log;
+pub mod balances;
 mod bank_guides;
 mod charts;
 pub mod checkout;
 mod checkout_words;
+pub mod checkpoints;
+pub mod comparing;
 mod cookies;
 pub mod customers;
+mod decimals;
+pub mod deltas;
 pub mod docs;
 pub mod dressing;
 pub mod events;
@@ -98,6 +103,16 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(subscriptions::list)
         .service(subscriptions::cancel)
         .service(customers::list)
+        .service(balances::list)
+        .service(balances::detail)
+        .service(balances::receipt)
+        .service(deltas::detail)
+        .service(deltas::proof)
+        .service(comparing::page)
+        .service(checkpoints::list)
+        .service(checkpoints::create)
+        .service(checkpoints::document_of)
+        .service(checkpoints::note)
         .service(events::list)
         .service(events::resend_since)
         .service(events::detail)

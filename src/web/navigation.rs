@@ -21,6 +21,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("refunds", "Refunds", "/console/refunds"),
     entry("subscriptions", "Subscriptions", "/console/subscriptions"),
     entry("customers", "Customers", "/console/customers"),
+    entry("balances", "Balances", "/console/balances"),
+    entry("checkpoints", "Checkpoints", "/console/checkpoints"),
     entry("events", "Events", "/console/events"),
     entry("webhooks", "Webhooks", "/console/webhooks"),
     entry("apps", "Apps", "/console/apps"),

@@ -4,6 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, get, post};
 use askama::Template;
 
+use super::deltas::DeltaRow;
 use super::listing::{Asked, Choice, PER_PAGE, Pager, address_of, app_choices, choices, grouped, readable_json};
 use super::shell::{CheckedForm, Shell, Visitor, render, see_other};
 use super::times::Moment;
@@ -187,6 +188,7 @@ struct PaymentPage {
     attempts: Vec<AttemptRow>,
     refunds: Vec<RefundRow>,
     events: Vec<EventRow>,
+    deltas: Vec<DeltaRow>,
     timeline: Vec<Entry>,
 }
 
@@ -209,8 +211,18 @@ pub async fn detail(gateway: Data<Gateway>, visitor: Visitor, path: Path<String>
 }
 
 fn page_of(shell: Shell, found: PaymentDetail) -> PaymentPage {
-    let PaymentDetail { payment, app_name, attempts, refunds, events, deliveries, timeline, left_minor, checkout_url } =
-        found;
+    let PaymentDetail {
+        payment,
+        app_name,
+        attempts,
+        refunds,
+        events,
+        deliveries,
+        deltas,
+        timeline,
+        left_minor,
+        checkout_url,
+    } = found;
     let currency = payment.currency;
     let is_open = payment.status == PaymentStatus::Initiated;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -276,6 +288,7 @@ fn page_of(shell: Shell, found: PaymentDetail) -> PaymentPage {
                     .collect(),
             })
             .collect(),
+        deltas: deltas.iter().map(|delta| DeltaRow::new(&shell, delta)).collect(),
         timeline: timeline
             .into_iter()
             .map(|entry| Entry {

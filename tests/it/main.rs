@@ -14,6 +14,7 @@ mod apps_cli;
 mod architecture;
 mod attention;
 mod bad_input;
+mod balance_pages;
 mod browser;
 mod checkout;
 mod checkpoints;

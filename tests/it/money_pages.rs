@@ -12,13 +12,15 @@ use crate::support::{Product, Receiver, Reply, TestGateway, id_of};
 use crate::surfer::Surfer;
 
 /// Every page of this part that needs no id.
-pub const PAGES: [&str; 14] = [
+pub const PAGES: [&str; 16] = [
     "/console",
     "/console/payments",
     "/console/payments?attention=1",
     "/console/refunds",
     "/console/subscriptions",
     "/console/customers",
+    "/console/balances",
+    "/console/checkpoints",
     "/console/events",
     "/console/webhooks",
     "/console/apps",

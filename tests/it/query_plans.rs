@@ -11,8 +11,9 @@ use switchyard::domain::mode::Mode;
 use switchyard::domain::plans::Period;
 use switchyard::domain::subscriptions::SubscriptionStatus;
 use switchyard::store::{
-    Conn, StoreResult, Target, api_keys, apps, environments, inbox, ledger_customers, members, payments,
-    provider_accounts, refunds, settlements, subscriptions, tenants, usage, users, writes,
+    Conn, StoreResult, Target, api_keys, apps, checkpoints, delta_entries, deltas, environments, inbox,
+    ledger_customers, members, payments, provider_accounts, refunds, settlements, subscriptions, tenants, usage, users,
+    writes,
 };
 
 use crate::store::{assert_comes_in_order, used_gateway};
@@ -263,6 +264,49 @@ async fn writes_that_wait_and_what_they_add_up_to_are_found_by_an_index() {
         writes::bucket(conn, &tenant_id, Mode::Test, "a")?;
         writes::buckets(conn, &tenant_id, Mode::Test, &["a", "b"]).map(drop)
     });
+}
+
+#[actix_web::test]
+async fn what_the_ledger_s_pages_show_is_found_by_an_index() {
+    let gateway = TestGateway::spawn_stepped().await;
+    let machine = crate::deltas::Machine::of_its_own(&gateway, "ann@example.com").await;
+    machine.emitted("c", "1").await;
+    gateway.step().await;
+    machine.post("/balance/checkpoint", &serde_json::json!({})).await.expect_status(201);
+    let database = &gateway.database;
+    let tenant_id = TenantId::parse(&database.texts("SELECT tenant_id AS text FROM ledgers")[0]).unwrap();
+    let of_id = match &database.target {
+        Target::Sqlite(_) => "ledger_customers",
+        Target::Postgres(_) => "ledger_customers_id",
+    };
+    for after in [None, Some("b")] {
+        assert_is_looked_up(database, &format!("customers after {after:?}"), of_id, |conn| {
+            let page = ledger_customers::beginning_with(conn, &tenant_id, Mode::Test, "c", after, 20)?;
+            assert_eq!(page.items.len(), 1);
+            Ok(())
+        });
+    }
+    assert_is_looked_up(database, "the course of a balance", "delta_entries_by_customer", |conn| {
+        delta_entries::sums_at(conn, 1, &[1, 2, 3]).map(drop)
+    });
+    assert_is_looked_up(database, "what a payment posted", "deltas_of_payments", |conn| {
+        deltas::of_payment(conn, &tenant_id, Mode::Test, &["pay_x", "ref_x"], 100).map(drop)
+    });
+    let refund_id = switchyard::domain::ids::RefundId::generate(gateway.clock.now());
+    let of_refund = match &database.target {
+        Target::Sqlite(_) => "PRIMARY KEY",
+        Target::Postgres(_) => "refunds_pkey",
+    };
+    assert_is_looked_up(database, "whose refunds", of_refund, |conn| {
+        refunds::payments_of(conn, std::slice::from_ref(&refund_id)).map(drop)
+    });
+    for before in [None, Some("chk_01k7v3m2q8d4r5s6t7v8w9x0yz")] {
+        for (customer, index) in [(None, "checkpoints_by_scope"), (Some("c"), "checkpoints_by_customer")] {
+            assert_is_looked_up(database, &format!("checkpoints of {customer:?} {before:?}"), index, |conn| {
+                checkpoints::page(conn, &tenant_id, Mode::Test, customer, before, 20).map(drop)
+            });
+        }
+    }
 }
 
 #[tokio::test]
