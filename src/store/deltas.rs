@@ -173,14 +173,14 @@ pub fn lines_with_work(conn: &mut Conn) -> StoreResult<Vec<(TenantId, Mode)>> {
     Ok(LinesWithWork.load(conn)?)
 }
 
-/// The oldest records that wait to be verified, `most` or those of one request, and the last request's first record. The
-/// caller holds the line.
+/// The oldest records that wait to be verified, `most` or those of one request, and the first record of each of their
+/// requests. The caller holds the line.
 pub fn waiting(
     conn: &mut Conn,
     tenant_id: &TenantId,
     mode: Mode,
     most: i64,
-) -> StoreResult<Option<(DeltaId, Vec<DeltaRow>)>> {
+) -> StoreResult<Option<(Vec<DeltaId>, Vec<DeltaRow>)>> {
     let requests = delta_queue::table
         .filter(delta_queue::tenant_id.eq(tenant_id))
         .filter(delta_queue::mode.eq(mode))
@@ -194,26 +194,41 @@ pub fn waiting(
         sum += number;
         is_first || sum <= most
     });
-    let Some((last, _)) = taken.last() else { return Ok(None) };
-    let rows = delta_queue::table
-        .inner_join(deltas::table.on(
-            deltas::record_id.ge(delta_queue::first_record_id).and(deltas::record_id.le(delta_queue::last_record_id)),
-        ))
-        .filter(delta_queue::tenant_id.eq(tenant_id))
-        .filter(delta_queue::mode.eq(mode))
-        .filter(delta_queue::first_record_id.le(&last))
-        .order(deltas::record_id)
-        .select(deltas::all_columns);
-    let rows = inside!(conn, |inner| rows.load(inner))?;
-    Ok(Some((last, rows)))
+    let taken: Vec<DeltaId> = taken.map(|(first, _)| first).collect();
+    let Some(last) = taken.last() else { return Ok(None) };
+    let of_line = || {
+        delta_queue::table
+            .inner_join(
+                deltas::table.on(deltas::record_id
+                    .ge(delta_queue::first_record_id)
+                    .and(deltas::record_id.le(delta_queue::last_record_id))),
+            )
+            .filter(delta_queue::tenant_id.eq(tenant_id))
+            .filter(delta_queue::mode.eq(mode))
+            .order(deltas::record_id)
+            .select(deltas::all_columns)
+    };
+    let rows = match conn {
+        // Nobody else writes meanwhile.
+        Conn::Sqlite(inner) => of_line().filter(delta_queue::first_record_id.le(last)).load(inner)?,
+        // Another transaction may enqueue what has an earlier id, and is committed later.
+        Conn::Postgres(inner) => of_line().filter(delta_queue::first_record_id.eq_any(&taken)).load(inner)?,
+    };
+    Ok(Some((taken, rows)))
 }
 
-/// Takes the requests up to the one whose first record is `last` out of the queue.
-pub fn unqueue(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, last: &DeltaId) -> StoreResult<()> {
-    let done = delta_queue::table
-        .filter(delta_queue::tenant_id.eq(tenant_id))
-        .filter(delta_queue::mode.eq(mode))
-        .filter(delta_queue::first_record_id.le(last));
-    inside!(conn, |inner| diesel::delete(done).execute(inner))?;
+/// Takes the requests with these first records out of the queue: those that [`waiting`] gave, and none that came between
+/// them meanwhile.
+pub fn unqueue(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, taken: &[DeltaId]) -> StoreResult<()> {
+    let Some(last) = taken.last() else { return Ok(()) };
+    let of_line = || delta_queue::table.filter(delta_queue::tenant_id.eq(tenant_id)).filter(delta_queue::mode.eq(mode));
+    match conn {
+        Conn::Sqlite(inner) => {
+            diesel::delete(of_line().filter(delta_queue::first_record_id.le(last))).execute(inner)?
+        }
+        Conn::Postgres(inner) => {
+            diesel::delete(of_line().filter(delta_queue::first_record_id.eq_any(taken))).execute(inner)?
+        }
+    };
     Ok(())
 }
