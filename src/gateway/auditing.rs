@@ -4,7 +4,7 @@
 //! Rows are read in chunks by their keys, each chunk at one moment, so that memory stays flat and a running server goes on.
 //! Where each line ends is taken down at the start; what is verified meanwhile is beyond it.
 
-use std::fmt::Display;
+use std::fmt::{Debug, Display};
 
 use serde::Serialize;
 
@@ -138,6 +138,15 @@ impl Audit<'_> {
         }));
     }
 
+    /// Whether rows come in the order of their keys, without which there is no end of them; tells of it where they do not.
+    pub(super) fn is_onward<K: PartialOrd + Debug>(&mut self, after: &K, last: &K) -> bool {
+        if last > after {
+            return true;
+        }
+        self.wrong(None, format!("the rows behind {after:?}"), "order", [&"that of their keys", &format!("{last:?}")]);
+        false
+    }
+
     /// Tells of rows that the database cannot read.
     pub(super) fn unreadable(&mut self, line: Option<(&str, &str)>, subject: impl Into<String>, error: &StoreError) {
         self.wrong(line, subject, "row", [&"one that can be read", error]);
@@ -244,7 +253,7 @@ impl Gateway {
                 self.audit_unplaced(audit, first, last).await?;
             }
             match rows.last() {
-                Some(last) if !is_last => after.clone_from(&last.record_id),
+                Some(last) if !is_last && audit.is_onward(&after, &last.record_id) => after.clone_from(&last.record_id),
                 _ => return Ok(()),
             }
         }
@@ -306,7 +315,11 @@ impl Gateway {
             }
             match rows.last() {
                 Some(last) if !is_last => {
-                    after = [last.tenant_id.clone(), last.mode.clone(), last.first_record_id.clone()];
+                    let next = [last.tenant_id.clone(), last.mode.clone(), last.first_record_id.clone()];
+                    if !audit.is_onward(&after, &next) {
+                        break;
+                    }
+                    after = next;
                 }
                 _ => break,
             }
@@ -327,7 +340,7 @@ impl Gateway {
                 audit.wrong(None, subject, "record", [&"one that was taken in", &"none"]);
             }
             match rows.last() {
-                Some(last) if !is_last => after.clone_from(&last.record_id),
+                Some(last) if !is_last && audit.is_onward(&after, &last.record_id) => after.clone_from(&last.record_id),
                 _ => return Ok(()),
             }
         }
@@ -352,7 +365,7 @@ impl Gateway {
                 }
             }
             match rows.last() {
-                Some(last) if !is_last => after = last.customer_key,
+                Some(last) if !is_last && audit.is_onward(&after, &last.customer_key) => after = last.customer_key,
                 _ => return Ok(()),
             }
         }
@@ -362,6 +375,9 @@ impl Gateway {
     async fn audit_strays(&self, audit: &mut Audit<'_>, heads: &[Head]) -> Outcome<()> {
         let mut after = i64::MIN;
         while let Some(first) = self.read(move |conn| ledger_audit::next_line(conn, after)).await? {
+            if !audit.is_onward(&after, &first.ledger_id) {
+                break;
+            }
             after = first.ledger_id;
             // A line that began meanwhile has a head, too.
             if first.head.is_none() && heads.iter().all(|head| head.ledger_id != first.ledger_id) {

@@ -62,7 +62,7 @@ impl Gateway {
                 }
             }
             match rows.last() {
-                Some(last) if !is_last => after = last.sequence,
+                Some(last) if !is_last && audit.is_onward(&after, &last.sequence) => after = last.sequence,
                 _ => break,
             }
         }

@@ -74,7 +74,7 @@ impl Gateway {
                 }
             }
             match last {
-                Some(last) if !is_last => after = last,
+                Some(last) if !is_last && audit.is_onward(&after, &last) => after = last,
                 _ => return Ok(()),
             }
         }

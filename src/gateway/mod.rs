@@ -286,9 +286,14 @@ const fn install_secret_place(name: &str) -> Place<'_> {
 /// A secret of the install's own, made on first use. It also proves that the sealing key fits the database.
 async fn install_secret(store: &Store, sealer: &Sealer, name: &'static str) -> Result<Secret, OpenError> {
     let place = install_secret_place(name);
-    let fresh = sealer.seal(place, &Secret::generate());
-    let stored =
-        store.write(Lane::Any, move |conn| crate::store::install::secret_or_insert(conn, name, &fresh)).await?;
+    // A start that writes nothing does not wait for who writes.
+    let stored = match store.read(move |conn| crate::store::install::secret(conn, name)).await? {
+        Some(stored) => stored,
+        None => {
+            let fresh = sealer.seal(place, &Secret::generate());
+            store.write(Lane::Any, move |conn| crate::store::install::secret_or_insert(conn, name, &fresh)).await?
+        }
+    };
     sealer.open(place, &stored).map_err(|_| {
         OpenError::Key(
             "the sealing key is not the one that this database was made with: set secrets.key or secrets.key_file to \

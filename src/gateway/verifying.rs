@@ -101,7 +101,7 @@ impl Gateway {
 /// Verifies the oldest deltas of a line; says how many left the queue, and whether someone is told of it.
 fn verify_some(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, now: Timestamp) -> StoreResult<(usize, bool)> {
     let mut line = ledgers::hold(conn, tenant_id, mode)?;
-    let Some((last, rows)) = deltas::waiting(conn, tenant_id, mode, AT_ONCE)? else { return Ok((0, false)) };
+    let Some((taken, rows)) = deltas::waiting(conn, tenant_id, mode, AT_ONCE)? else { return Ok((0, false)) };
     let mut customers = customers_of(conn, tenant_id, mode, &rows, now)?;
     let listeners = events::listeners_of_tenant(conn, tenant_id, mode)?;
     // A leaf tells its moment to the millisecond, and the line is in the order of time.
@@ -129,7 +129,7 @@ fn verify_some(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, now: Timestamp
         customers.values().filter(|customer| customer.last_delta_at == Some(now)).collect();
     ledger_customers::save_balances(conn, &changed)?;
     ledgers::save(conn, &line)?;
-    deltas::unqueue(conn, tenant_id, mode, &last)?;
+    deltas::unqueue(conn, tenant_id, mode, &taken)?;
     for event in &told {
         events::insert_heard(conn, event, &listeners, now)?;
     }

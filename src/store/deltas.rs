@@ -226,14 +226,14 @@ pub fn lines_with_work(conn: &mut Conn) -> StoreResult<Vec<(TenantId, Mode)>> {
     Ok(LinesWithWork.load(conn)?)
 }
 
-/// The oldest records that wait to be verified, `most` or those of one request, and the last request's first record. The
-/// caller holds the line.
+/// The oldest records that wait to be verified, `most` or those of one request, and the first record of each of their
+/// requests. The caller holds the line.
 pub fn waiting(
     conn: &mut Conn,
     tenant_id: &TenantId,
     mode: Mode,
     most: i64,
-) -> StoreResult<Option<(DeltaId, Vec<DeltaRow>)>> {
+) -> StoreResult<Option<(Vec<DeltaId>, Vec<DeltaRow>)>> {
     let requests = delta_queue::table
         .filter(delta_queue::tenant_id.eq(tenant_id))
         .filter(delta_queue::mode.eq(mode))
@@ -249,32 +249,43 @@ pub fn waiting(
     });
     let taken = taken.count();
     requests.truncate(taken);
-    let Some((last, _, _)) = requests.last().cloned() else { return Ok(None) };
-    if let Conn::Postgres(inner) = conn {
-        // Named one by one: a join over ranges would be planned as a walk over all that there ever was.
-        let ids: Vec<DeltaId> = requests.iter().flat_map(|(first, last, _)| first.through(last)).collect();
-        let rows = deltas::table.filter(deltas::record_id.eq_any(ids)).order(deltas::record_id).load(inner)?;
-        return Ok(Some((last, rows)));
-    }
-    let rows = delta_queue::table
-        .inner_join(deltas::table.on(
-            deltas::record_id.ge(delta_queue::first_record_id).and(deltas::record_id.le(delta_queue::last_record_id)),
-        ))
-        .filter(delta_queue::tenant_id.eq(tenant_id))
-        .filter(delta_queue::mode.eq(mode))
-        .filter(delta_queue::first_record_id.le(&last))
-        .order(deltas::record_id)
-        .select(deltas::all_columns);
-    let rows = inside!(conn, |inner| rows.load(inner))?;
-    Ok(Some((last, rows)))
+    let Some((last, _, _)) = requests.last() else { return Ok(None) };
+    let rows = match conn {
+        // Nobody else writes meanwhile.
+        Conn::Sqlite(inner) => delta_queue::table
+            .inner_join(
+                deltas::table.on(deltas::record_id
+                    .ge(delta_queue::first_record_id)
+                    .and(deltas::record_id.le(delta_queue::last_record_id))),
+            )
+            .filter(delta_queue::tenant_id.eq(tenant_id))
+            .filter(delta_queue::mode.eq(mode))
+            .filter(delta_queue::first_record_id.le(last))
+            .order(deltas::record_id)
+            .select(deltas::all_columns)
+            .load(inner)?,
+        // Another transaction may enqueue what has an earlier id, and is committed later: only what was read is taken. The
+        // records are named one by one, because a join over ranges would be planned as a walk over all that there ever was.
+        Conn::Postgres(inner) => {
+            let ids: Vec<DeltaId> = requests.iter().flat_map(|(first, last, _)| first.through(last)).collect();
+            deltas::table.filter(deltas::record_id.eq_any(ids)).order(deltas::record_id).load(inner)?
+        }
+    };
+    Ok(Some((requests.into_iter().map(|(first, _, _)| first).collect(), rows)))
 }
 
-/// Takes the requests up to the one whose first record is `last` out of the queue.
-pub fn unqueue(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, last: &DeltaId) -> StoreResult<()> {
-    let done = delta_queue::table
-        .filter(delta_queue::tenant_id.eq(tenant_id))
-        .filter(delta_queue::mode.eq(mode))
-        .filter(delta_queue::first_record_id.le(last));
-    inside!(conn, |inner| diesel::delete(done).execute(inner))?;
+/// Takes the requests with these first records out of the queue: those that [`waiting`] gave, and none that came between
+/// them meanwhile.
+pub fn unqueue(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, taken: &[DeltaId]) -> StoreResult<()> {
+    let Some(last) = taken.last() else { return Ok(()) };
+    let of_line = || delta_queue::table.filter(delta_queue::tenant_id.eq(tenant_id)).filter(delta_queue::mode.eq(mode));
+    match conn {
+        Conn::Sqlite(inner) => {
+            diesel::delete(of_line().filter(delta_queue::first_record_id.le(last))).execute(inner)?
+        }
+        Conn::Postgres(inner) => {
+            diesel::delete(of_line().filter(delta_queue::first_record_id.eq_any(taken))).execute(inner)?
+        }
+    };
     Ok(())
 }

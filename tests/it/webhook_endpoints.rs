@@ -76,7 +76,7 @@ async fn an_endpoint_of_the_tenant_gets_the_events_of_its_apps_that_it_wants() {
     gateway.step().await;
     let mut types = all.names();
     types.sort();
-    assert_eq!(types, ["payment.failed", "payment.succeeded"]);
+    assert_eq!(types, ["delta.verified", "payment.failed", "payment.succeeded"]);
     assert_eq!(failures.names(), ["payment.failed"]);
     assert_eq!(other_mode.received().len() + elsewhere.received().len(), 0);
 }
