@@ -4,6 +4,7 @@
 //! `psp`, `courier`, `mailer`) touch the world, and the `domain` thinks without touching anything.
 
 pub mod api;
+pub mod arriving;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -1,29 +1,20 @@
 //! `/api/v1/balance/reconcile`.
 
-use std::io::{Error, Read};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::web::{Bytes, Data, Payload};
+use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, post};
-use futures_util::StreamExt;
 use serde_json::json;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::caller::TenantCaller;
 use super::envelope::envelope;
 use super::query::Query;
+use crate::arriving::{arriving, receive, too_large};
 use crate::domain::settlement::Difference;
 use crate::error::{Code, Fault, Outcome};
 use crate::gateway::{Gateway, ReconcileOptions};
 use crate::problem::Answered;
-
-/// How long the next piece of a report may take to arrive.
-const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Pieces that wait to be read.
-const WAITING_PIECES: usize = 8;
 
 /// Differences in an answer, unless told.
 const DEFAULT_LIMIT: usize = 1000;
@@ -40,7 +31,12 @@ const DEFAULT_LIMIT: usize = 1000;
     responses((status = 200), (status = 400), (status = 401), (status = 403), (status = 413), (status = 415), (status = 429))
 )]
 #[post("/api/v1/balance/reconcile")]
-pub async fn reconcile(gateway: Data<Gateway>, caller: TenantCaller, request: HttpRequest, body: Payload) -> Answered {
+pub async fn reconcile(
+    gateway: Data<Gateway>,
+    caller: TenantCaller,
+    request: HttpRequest,
+    mut body: Payload,
+) -> Answered {
     let mut query = Query::parse(request.query_string());
     let provider = query.required("provider");
     let (from, to) = (query.moment("from"), query.moment("to"));
@@ -51,8 +47,7 @@ pub async fn reconcile(gateway: Data<Gateway>, caller: TenantCaller, request: Ht
     let most = u64::from(gateway.settings().reconcile_max_report_mib) * 1024 * 1024;
     check_head(&request, most)?;
 
-    let (sender, receiver) = channel(WAITING_PIECES);
-    let report = ReceivedReport { receiver, current: Bytes::new() };
+    let (sender, report) = arriving();
     let differences = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&differences);
     let tell = move |difference: Difference| {
@@ -63,7 +58,7 @@ pub async fn reconcile(gateway: Data<Gateway>, caller: TenantCaller, request: Ht
     };
     let options = ReconcileOptions { provider, from, to };
     let comparing = Arc::clone(&gateway).reconcile(&caller.0, options, report, tell);
-    let (reconciled, ()) = tokio::join!(comparing, receive(body, sender, most));
+    let (reconciled, ()) = tokio::join!(comparing, receive(&mut body, sender, most));
     let reconciled = reconciled?;
     let differences = std::mem::take(&mut *differences.lock().unwrap_or_else(PoisonError::into_inner));
     let mut data = reconciled.object();
@@ -80,10 +75,6 @@ pub async fn reconcile(gateway: Data<Gateway>, caller: TenantCaller, request: Ht
     envelope(200, &data)
 }
 
-fn too_large(most: u64) -> Fault {
-    Fault::new(Code::BodyTooLarge, format!("a report may have {most} bytes"))
-}
-
 fn check_head(request: &HttpRequest, most: u64) -> Outcome<()> {
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     if text(CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most) {
@@ -93,48 +84,5 @@ fn check_head(request: &HttpRequest, most: u64) -> Outcome<()> {
     match media_type.as_deref() {
         None | Some("text/csv" | "application/csv" | "text/plain" | "application/octet-stream") => Ok(()),
         Some(_) => Err(Fault::new(Code::UnsupportedMediaType, "send the report as text/csv")),
-    }
-}
-
-/// Hands the body on piece by piece; a fault ends it.
-async fn receive(mut body: Payload, sender: Sender<Outcome<Bytes>>, most: u64) {
-    let mut length = 0;
-    loop {
-        let piece = match tokio::time::timeout(PIECE_TIMEOUT, body.next()).await {
-            Ok(None) => return,
-            Ok(Some(Ok(piece))) => {
-                length += piece.len() as u64;
-                if length > most { Err(too_large(most)) } else { Ok(piece) }
-            }
-            Ok(Some(Err(_))) => Err(Fault::new(Code::ValidationError, "the body broke off")),
-            Err(_) => {
-                Err(Fault::new(Code::RequestTimeout, "the next piece of the body did not arrive within 10 seconds"))
-            }
-        };
-        let is_over = piece.is_err();
-        // Nobody reads on after a fault of the report's own.
-        if sender.send(piece).await.is_err() || is_over {
-            return;
-        }
-    }
-}
-
-/// A body as a thread reads it.
-struct ReceivedReport {
-    receiver: Receiver<Outcome<Bytes>>,
-    current: Bytes,
-}
-
-impl Read for ReceivedReport {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.current.is_empty() {
-            match self.receiver.blocking_recv() {
-                None => return Ok(0),
-                Some(piece) => self.current = piece.map_err(Error::other)?,
-            }
-        }
-        let length = self.current.len().min(buffer.len());
-        buffer[..length].copy_from_slice(&self.current.split_to(length));
-        Ok(length)
     }
 }

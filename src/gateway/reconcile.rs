@@ -18,6 +18,7 @@ use crate::domain::settlement::{Booking, Category, Difference, Kind, Line, Total
 use crate::domain::signing::fingerprint;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
+use crate::psp::Driver;
 use crate::store::scratch::Scratch;
 use crate::store::settlements::{self, ByName, Span, Whose};
 use crate::store::{Conn, StoreResult, across};
@@ -100,7 +101,33 @@ impl Reconciled {
     }
 }
 
+/// A provider whose settlement report can be compared.
+#[derive(Clone, Copy, Debug)]
+pub struct ReportSource<'a> {
+    /// Its name in the settings.
+    pub name: &'a str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// Where a merchant gets the report, for people.
+    pub source: &'static str,
+    /// How the report is laid out.
+    pub layout: &'a Layout,
+}
+
 impl Gateway {
+    /// The providers that take money in `mode` and whose reports can be compared.
+    #[must_use]
+    pub fn report_sources(&self, mode: Mode) -> Vec<ReportSource<'_>> {
+        let sources = self.settings.layouts.iter().filter_map(|(name, layout)| {
+            // The mock, which calls nobody, takes money in test alone.
+            let is_used =
+                |driver: &&Driver| driver.modes.contains(&mode) && (driver.connect.is_some() || mode == Mode::Test);
+            let driver = Driver::named(name).filter(is_used)?;
+            Some(ReportSource { name, title: driver.title, source: driver.report_source, layout })
+        });
+        sources.collect()
+    }
+
     /// Refuses who may not compare, and a provider whose reports are not known here, before the report is read.
     ///
     /// # Errors

@@ -23,6 +23,7 @@ pub const SIGNATURE_HEADER: &str = "x-mock-signature";
 pub const DRIVER: Driver = Driver {
     name: "mock",
     title: "Mock",
+    report_source: "The mock has no report. Write a CSV file with these columns to try the page out.",
     modes: &Mode::ALL,
     sandbox_host: "",
     live_host: "",

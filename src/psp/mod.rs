@@ -32,6 +32,8 @@ pub struct Driver {
     pub name: &'static str,
     /// Its name for people.
     pub title: &'static str,
+    /// Where a merchant gets its settlement report, for people.
+    pub report_source: &'static str,
     /// The modes in which it can be called.
     pub modes: &'static [Mode],
     /// Host in `sandbox`, empty for none.

@@ -29,6 +29,8 @@ mod words;
 pub const DRIVER: Driver = Driver {
     name: "nicepay",
     title: "NICEPAY",
+    report_source: "The list of transactions from NICEPAY’s back office, saved as CSV from the spreadsheet. Its columns are not published: \
+             see that the head of yours has these names.",
     modes: &[Mode::Sandbox, Mode::Live],
     sandbox_host: "dev.nicepay.co.id",
     live_host: "www.nicepay.co.id",

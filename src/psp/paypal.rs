@@ -50,6 +50,8 @@ const MOST_MINOR: i64 = 9_999_999_999;
 pub const DRIVER: Driver = Driver {
     name: "paypal",
     title: "PayPal",
+    report_source: "The Settlement Report (STL) from PayPal’s reporting server: a CSV file for each day, named STL-… and the day. The columns \
+             are those that PayPal publishes.",
     modes: &[Mode::Sandbox, Mode::Live],
     sandbox_host: "api-m.sandbox.paypal.com",
     live_host: "api-m.paypal.com",

@@ -74,6 +74,8 @@ const PRODUCT_KEY: &str = "polar_product_id";
 pub const DRIVER: Driver = Driver {
     name: "polar",
     title: "Polar",
+    report_source: "Polar’s own export leaves out the ids of orders. List orders and refunds with Polar’s API, and write each as a line of \
+             CSV with these columns.",
     modes: &[Mode::Sandbox, Mode::Live],
     sandbox_host: "sandbox-api.polar.sh",
     live_host: "api.polar.sh",

@@ -44,6 +44,7 @@ pub mod schema;
 pub mod scratch;
 pub mod sessions;
 pub mod settlements;
+pub mod spool;
 mod sql;
 pub mod subscriptions;
 pub mod tenants;

@@ -35,7 +35,8 @@ fn cell(line: &mut String, text: &str) {
     line.push('"');
 }
 
-fn row(lines: &mut String, cells: &[&str]) {
+/// A line of cells.
+pub(super) fn row(lines: &mut String, cells: &[&str]) {
     for (index, text) in cells.iter().enumerate() {
         if index > 0 {
             lines.push(',');
@@ -100,14 +101,14 @@ fn payment_rows(listed: &Listed<Payment>) -> String {
     lines
 }
 
-fn headed(columns: &[&str]) -> String {
+pub(super) fn headed(columns: &[&str]) -> String {
     let mut lines = String::new();
     row(&mut lines, columns);
     lines
 }
 
 /// An answer that is kept as a file and made while it is sent: `piece` gives the text from a cursor on, and the next.
-fn file<F>(name: &str, content_type: &'static str, start: String, piece: F) -> HttpResponse
+pub(super) fn file<F>(name: &str, content_type: &'static str, start: String, piece: F) -> HttpResponse
 where
     F: AsyncFn(Option<String>) -> Outcome<(String, Option<String>)> + Clone + 'static,
 {
@@ -150,7 +151,7 @@ pub(super) fn document(name: &str, extension: &str, content_type: &'static str, 
         .body(body)
 }
 
-fn today(gateway: &Gateway) -> String {
+pub(super) fn today(gateway: &Gateway) -> String {
     gateway.now().wall_clock(0).strftime("%Y-%m-%d").to_string()
 }
 

@@ -27,7 +27,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_FORM_BYTES: usize = 64 * 1024;
 
 /// The form field, and below it the header, with the token.
-const TOKEN_FIELD: &str = "csrf";
+pub(super) const TOKEN_FIELD: &str = "csrf";
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 
 /// Names and values of a form, in the order in which they came.
@@ -35,6 +35,18 @@ const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 pub struct Pairs(Vec<(String, String)>);
 
 impl Pairs {
+    /// What a form says.
+    ///
+    /// # Errors
+    /// 400 for control characters.
+    pub(super) fn checked(pairs: Vec<(String, String)>) -> Outcome<Self> {
+        let is_odd = |text: &str| text.chars().any(|character| character.is_control() && !"\r\n\t".contains(character));
+        if pairs.iter().any(|(name, value)| is_odd(name) || is_odd(value)) {
+            return Err(Fault::new(Code::ValidationError, "the form holds control characters"));
+        }
+        Ok(Self(pairs))
+    }
+
     /// The value of a field, without the space around it; empty when it was not given.
     #[must_use]
     pub fn text(&self, name: &str) -> &str {
@@ -162,24 +174,24 @@ async fn checked(
     if body.len() > MAX_FORM_BYTES {
         return Err(Fault::new(Code::BodyTooLarge, format!("a form may have {MAX_FORM_BYTES} bytes")));
     }
-    let pairs: Vec<(String, String)> =
-        url::form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
-    let is_odd = |text: &str| text.chars().any(|character| character.is_control() && !"\r\n\t".contains(character));
-    if pairs.iter().any(|(name, value)| is_odd(name) || is_odd(value)) {
-        return Err(Fault::new(Code::ValidationError, "the form holds control characters"));
-    }
-    let pairs = Pairs(pairs);
+    let pairs = url::form_urlencoded::parse(&body).map(|(name, value)| (name.into_owned(), value.into_owned()));
+    let pairs = Pairs::checked(pairs.collect())?;
     let header = request.headers().get(TOKEN_HEADER).and_then(|value| value.to_str().ok());
-    let token = header.unwrap_or_else(|| pairs.raw(TOKEN_FIELD));
-    if !gateway(request).is_form_token(bound_to, token) {
-        tracing::info!(address = %peer(request), "a form without its token was turned away");
-        return Err(not_ours());
-    }
+    check_token(request, header.unwrap_or_else(|| pairs.raw(TOKEN_FIELD)), bound_to)?;
     Ok(pairs)
 }
 
+/// Refuses a form without the token of a page that we wrote for who is bound to it.
+pub(super) fn check_token(request: &HttpRequest, token: &str, bound_to: &str) -> Outcome<()> {
+    if gateway(request).is_form_token(bound_to, token) {
+        return Ok(());
+    }
+    tracing::info!(address = %peer(request), "a form without its token was turned away");
+    Err(not_ours())
+}
+
 /// Refuses what a browser says comes from another site. Old browsers say nothing; the token is asked for in any case.
-fn check_origin(request: &HttpRequest) -> Outcome<()> {
+pub(super) fn check_origin(request: &HttpRequest) -> Outcome<()> {
     let Some(origin) = request.headers().get(ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default();
     let host = request.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -195,7 +207,7 @@ fn no_cookie() -> Fault {
     Fault::new(Code::FormNotAccepted, detail)
 }
 
-fn not_ours() -> Fault {
+pub(super) fn not_ours() -> Fault {
     Fault::new(Code::FormNotAccepted, "this form is not of a page of yours that is still good; load the page again")
 }
 

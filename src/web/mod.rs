@@ -48,6 +48,7 @@ pub mod payments;
 pub mod production;
 pub mod provider_accounts;
 pub mod quick_start;
+pub mod reconcile;
 pub mod refunds;
 pub mod returning;
 pub mod settings;
@@ -58,6 +59,7 @@ pub mod subscriptions;
 pub mod switching;
 mod test_inbox;
 mod times;
+pub mod uploads;
 pub mod verify;
 pub mod webhook_log;
 pub mod webhooks;
@@ -134,6 +136,8 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(exports::audit_as_csv)
         .service(exports::audit_as_json)
         .service(audit_log::page)
+        .service(reconcile::form)
+        .service(reconcile::compare)
         .service(quick_start::page)
         .service(apps::list)
         .service(apps::create)

@@ -20,6 +20,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("payments", "Payments", "/console/payments"),
     entry("refunds", "Refunds", "/console/refunds"),
     entry("subscriptions", "Subscriptions", "/console/subscriptions"),
+    entry("reconcile", "Reconcile", "/console/reconcile"),
     entry("customers", "Customers", "/console/customers"),
     entry("balances", "Balances", "/console/balances"),
     entry("checkpoints", "Checkpoints", "/console/checkpoints"),

@@ -95,6 +95,12 @@ impl Browser {
         self.ask(&format!("/element/{id}/value"), json!({ "text": text })).await;
     }
 
+    /// Chooses a file in the field that a selector finds first.
+    pub async fn choose_file(&self, selector: &str, path: &str) {
+        let id = self.element(selector).await;
+        self.ask(&format!("/element/{id}/value"), json!({ "text": path })).await;
+    }
+
     /// What is read in what a selector finds first.
     pub async fn text(&self, selector: &str) -> String {
         let found = self.evaluate(&format!("return document.querySelector({selector:?})?.innerText ?? ''")).await;

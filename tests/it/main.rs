@@ -55,6 +55,7 @@ mod rail_settings;
 mod rails;
 mod readme;
 mod reconcile;
+mod reconcile_page;
 mod settings;
 mod signed_requests;
 mod store;

@@ -12,12 +12,13 @@ use crate::support::{Product, Receiver, Reply, TestGateway, id_of};
 use crate::surfer::Surfer;
 
 /// Every page of this part that needs no id.
-pub const PAGES: [&str; 16] = [
+pub const PAGES: [&str; 17] = [
     "/console",
     "/console/payments",
     "/console/payments?attention=1",
     "/console/refunds",
     "/console/subscriptions",
+    "/console/reconcile",
     "/console/customers",
     "/console/balances",
     "/console/checkpoints",

@@ -12,7 +12,7 @@ use crate::rails::{OnRail, REFUNDING};
 use crate::support::{Answer, Product, TestGateway, id_of, program_on};
 use crate::tenant_apps::product_of;
 
-const HEAD: &str = "reference,payment_id,amount_minor,currency,type,date";
+pub const HEAD: &str = "reference,payment_id,amount_minor,currency,type,date";
 
 /// Sends a report with a key.
 async fn send(gateway: &TestGateway, key: &str, query: &str, report: String) -> Answer {
@@ -39,7 +39,7 @@ fn transaction_of(gateway: &TestGateway, payment_id: &str) -> String {
 }
 
 /// A payment that was paid: its id and the provider's.
-async fn paid(gateway: &TestGateway, product: &Product) -> (String, String) {
+pub async fn paid(gateway: &TestGateway, product: &Product) -> (String, String) {
     gateway.clock.advance(std::time::Duration::from_secs(1));
     let payment = product.ended(gateway, "succeed", json!({})).await;
     assert_eq!(payment["status"], "succeeded");
@@ -249,7 +249,7 @@ async fn what_is_no_report_is_refused_and_says_why() {
     assert_eq!(of_category(&data, "unreadable")[0]["line"], 3);
 }
 
-fn sample(provider: &str) -> (String, String) {
+pub fn sample(provider: &str) -> (String, String) {
     let name = match provider {
         "nicepay" => "nicepay/settlement/transactions.csv",
         "polar" => "polar/settlement/orders.csv",

@@ -117,6 +117,27 @@ impl Surfer {
         self.send(request).await
     }
 
+    /// Posts a form with fields and, if it has bytes, a file behind them, as a browser does.
+    pub async fn upload(&mut self, path: &str, fields: &[(&str, &str)], file: Option<(&str, Vec<u8>)>) -> Seen {
+        let mut body = Vec::new();
+        for (name, value) in fields {
+            let part = format!("--seam\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+            body.extend_from_slice(part.as_bytes());
+        }
+        if let Some((name, bytes)) = file {
+            let head = format!(
+                "--seam\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"report.csv\"\r\n\
+                 Content-Type: text/csv\r\n\r\n"
+            );
+            body.extend_from_slice(head.as_bytes());
+            body.extend(bytes);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--seam--\r\n");
+        let request = self.client.post(format!("{}{path}", self.base_url)).body(body);
+        self.send(request.header("content-type", "multipart/form-data; boundary=seam")).await
+    }
+
     /// Opens a page, and posts a form of it with what is filled in.
     pub async fn submit(&mut self, page: &str, path: &str, fields: &[(&str, &str)]) -> Seen {
         let csrf = self.get(page).await.hidden("csrf");
