@@ -18,7 +18,7 @@ use crate::simulators::proxy::{FaultProxy, Mode as Fault};
 use crate::support::{Answer, Product, TestGateway, id_of};
 
 /// How long a call to a provider may take in these tests.
-const CALL_TIMEOUT: Duration = Duration::from_millis(900);
+const CALL_TIMEOUT: Duration = Duration::from_millis(1800);
 
 /// A provider that plays along.
 pub enum Simulator {
