@@ -4,6 +4,7 @@
 //! Where the key is kept is not here, nor what a checkpoint must say to prove something: see `proofs`.
 
 use std::fmt;
+use std::ops::Range;
 
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
@@ -11,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::merkle::Hash;
 use super::mode::Mode;
+use super::plans::Period;
 use super::signing::sha256;
 use super::time::Timestamp;
 
@@ -334,21 +336,19 @@ pub fn span(start: Timestamp, end: Timestamp) -> String {
     format!("{}~{}", start.to_rfc3339(), end.to_rfc3339())
 }
 
-/// Whether a moment, as a leaf has it, is within a period: a month, or the stretch that [`span`] writes.
+/// The moments that a period covers: a month, or the stretch that [`span`] writes. `None` for what is neither.
 #[must_use]
-pub fn is_within(moment: &str, period: &str) -> bool {
-    if is_month(period) {
-        return moment.starts_with(period);
+pub fn moments_of(period: &str) -> Option<Range<Timestamp>> {
+    if let Some(month) = Period::parse(period) {
+        return Some(month.start()..month.end());
     }
-    // All are written alike, so that the order of the texts is that of the moments.
-    period.split_once('~').is_some_and(|(start, end)| {
-        [moment, start, end].iter().all(|text| text.len() == moment.len()) && start <= moment && moment < end
-    })
+    let (start, end) = period.split_once('~')?;
+    let moments = Timestamp::parse_rfc3339(start)?..Timestamp::parse_rfc3339(end)?;
+    (span(moments.start, moments.end) == period).then_some(moments)
 }
 
 /// Whether a text has the form `2026-01`.
-#[must_use]
-pub fn is_month(text: &str) -> bool {
+fn is_month(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() == 7
         && bytes.iter().enumerate().all(|(at, byte)| if at == 4 { *byte == b'-' } else { byte.is_ascii_digit() })

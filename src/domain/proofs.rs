@@ -2,13 +2,16 @@
 //!
 //! Each check has its outcome and a sentence. The formats of leaves, trees and notes are in `leaves`, `merkle`, `notes`.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use super::decimals::Decimal;
 use super::leaves::Leaf;
 use super::merkle::{Frontier, Hash, InMemory, Tree, parse_hash, verify_inclusion};
-use super::notes::{CheckpointText, SignedNote, VerifierKey, is_within, origin};
+use super::notes::{CheckpointText, SignedNote, VerifierKey, moments_of, origin};
+use super::time::Timestamp;
 
 /// What proves one delta.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -297,7 +300,7 @@ impl SignedCheckpoint {
         Ok(format!("The checkpoint is of the proof root and of {size} deltas."))
     }
 
-    /// Whether the note is of the tree that the leaves belong to: of their tenant, mode, customer and month.
+    /// Whether the note is of the tree that the leaves belong to: of their tenant, mode, customer and time.
     fn check_origin(
         &self,
         text: &CheckpointText,
@@ -307,6 +310,7 @@ impl SignedCheckpoint {
         let Some(first) = leaves.first() else {
             return Err("There is no delta that would tell whose tree it is.".to_owned());
         };
+        let moments = self.period.as_deref().map(moments_of);
         for leaf in leaves {
             let record = &leaf.record_id;
             if (&leaf.tenant_id, leaf.mode) != (&first.tenant_id, first.mode) {
@@ -315,7 +319,11 @@ impl SignedCheckpoint {
             if self.customer_id.as_deref().is_some_and(|customer| customer != leaf.customer_id) {
                 return Err(format!("The delta {record} is of another customer than the checkpoint."));
             }
-            if self.period.as_deref().is_some_and(|period| !is_within(&leaf.verified_at, period)) {
+            let verified_at = Timestamp::parse_rfc3339(&leaf.verified_at);
+            let is_within = |moments: &Option<Range<Timestamp>>| {
+                moments.as_ref().zip(verified_at).is_some_and(|(moments, at)| moments.contains(&at))
+            };
+            if moments.as_ref().is_some_and(|moments| !is_within(moments)) {
                 return Err(format!("The delta {record} is of another time than the checkpoint."));
             }
         }

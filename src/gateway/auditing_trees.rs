@@ -2,14 +2,14 @@
 //! checkpoint are compared on the way, and the checkpoints' notes are read and their signatures checked.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use super::Gateway;
 use super::auditing::{AT_ONCE, Audit};
 use crate::domain::ids::CheckpointId;
 use crate::domain::merkle::{Frontier, Hash, Node};
 use crate::domain::mode::Mode;
-use crate::domain::notes::{CheckpointText, SignedNote, VerifierKey, origin};
-use crate::domain::plans::Period;
+use crate::domain::notes::{CheckpointText, SignedNote, VerifierKey, moments_of, origin};
 use crate::domain::time::Timestamp;
 use crate::error::Outcome;
 use crate::store::delta_entries::Line;
@@ -25,7 +25,8 @@ struct Scoped {
     tenant_id: String,
     mode: String,
     line: Line,
-    month: Option<Period>,
+    /// The moments that it covers; all when `None`.
+    moments: Option<Range<Timestamp>>,
 }
 
 /// A tree that grows again.
@@ -88,7 +89,7 @@ impl Gateway {
         if surplus != 0 {
             audit.wrong(tree.line(), tree.named(), "nodes beyond its leaves", [&0, &surplus]);
         }
-        if first_leaf < 1 || (tree.month.is_none() && first_leaf != 1) {
+        if first_leaf < 1 || (tree.moments.is_none() && first_leaf != 1) {
             audit.wrong(tree.line(), tree.named(), "first leaf", [&1, &first_leaf]);
             return Ok(());
         }
@@ -101,7 +102,7 @@ impl Gateway {
             last_size: i64::MIN,
             told: [false; 2],
         };
-        // One leaf more at the beginning: the sum before the first, and that the first is the first of its month.
+        // One leaf more at the beginning: the sum before the first, and that the first is the first of its time.
         let mut from = (first_leaf - 1).max(1);
         let end = first_leaf.saturating_add(size) - 1;
         while from <= end {
@@ -158,18 +159,16 @@ impl Gateway {
         let verified_at = Timestamp::from_unix_micros(leaf.verified_at);
         let sum = leaf.sum.parse::<i128>();
         if leaf.number < tree.row.first_leaf {
-            if tree.month.is_some_and(|month| verified_at >= month.start()) {
-                let expected = "the first of the month";
+            if tree.moments.as_ref().is_some_and(|moments| verified_at >= moments.start) {
+                let expected = "the first of its time";
                 audit.wrong(tree.line(), tree.named(), "first leaf", [&expected, &tree.row.first_leaf]);
             }
             growth.base = sum.unwrap_or(0);
             return Ok(true);
         }
-        if let Some(month) = tree.month
-            && !(month.start()..month.end()).contains(&verified_at)
-        {
+        if tree.moments.as_ref().is_some_and(|moments| !moments.contains(&verified_at)) {
             let subject = format!("{}: leaf {}", tree.named(), growth.frontier.size());
-            audit.wrong(tree.line(), subject, "verified at", [&"a moment of the month", &verified_at.to_rfc3339()]);
+            audit.wrong(tree.line(), subject, "verified at", [&"a moment of its time", &verified_at.to_rfc3339()]);
         }
         let Ok(hash) = Hash::try_from(leaf.leaf_hash.as_slice()) else { return Ok(false) };
         growth.frontier.push_and_tell(hash, |node| nodes.push(node));
@@ -280,13 +279,18 @@ fn scoped(audit: &mut Audit<'_>, row: Planted) -> Option<Scoped> {
         audit.wrong(line, format!("tree {}", row.tree_id), "customer", [&expected, &row.customer_key]);
         return None;
     }
-    let month = if row.period.is_empty() { None } else { Period::parse(&row.period) };
-    if month.is_none() && !row.period.is_empty() {
-        audit.wrong(line, format!("tree {}", row.tree_id), "period", [&"a month", &row.period]);
+    let moments = moments_of(&row.period);
+    if moments.is_none() && !row.period.is_empty() {
+        audit.wrong(
+            line,
+            format!("tree {}", row.tree_id),
+            "period",
+            [&"a month, or from one moment to another", &row.period],
+        );
         return None;
     }
     let line = if row.customer_key == 0 { Line::Ledger(row.ledger_id) } else { Line::Customer(row.customer_key) };
-    Some(Scoped { row, tenant_id, mode, line, month })
+    Some(Scoped { row, tenant_id, mode, line, moments })
 }
 
 /// What of a checkpoint is not as its tree makes it.
