@@ -170,6 +170,7 @@ impl From<StoreError> for Fault {
             StoreError::Query(_)
             | StoreError::Panicked
             | StoreError::Migration(_)
+            | StoreError::Copy(_)
             | StoreError::Raced
             | StoreError::Missing
             | StoreError::Overflow => {

@@ -12,6 +12,7 @@ use crate::gateway::Gateway;
 
 mod accounts;
 mod apps;
+mod backups;
 mod balances;
 mod demo;
 mod doctor;
@@ -40,6 +41,10 @@ enum Command {
     Demo(demo::Arguments),
     /// Bring the database up to date.
     Migrate(migrate::Arguments),
+    /// Copy the embedded database to a file while a server runs.
+    Backup(backups::BackupArguments),
+    /// Put a backup in the place of the embedded database.
+    Restore(backups::RestoreArguments),
     /// Look whether everything that a server needs is in order.
     Doctor(doctor::Arguments),
     /// Sign a request and print its headers and a ready curl line.
@@ -112,6 +117,8 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve => serve::run(Settings::load(config)?).await,
         Command::Demo(demo) => demo::run(demo).await,
         Command::Migrate(migrate) => migrate::run(&Settings::load(config)?, &migrate),
+        Command::Backup(backup) => backups::back_up(&Settings::load(config)?, &backup).await,
+        Command::Restore(restore) => backups::restore(&Settings::load(config)?, &restore),
         Command::Doctor(doctor) => doctor::run(Settings::load(config), &doctor).await,
         Command::Sign(sign) => sign::run(config, sign).await,
         Command::Balances(command) => {

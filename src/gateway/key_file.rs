@@ -20,6 +20,17 @@ pub(super) fn sealer(settings: &Settings) -> Result<Sealer, OpenError> {
     Sealer::from_hex_key(&key).ok_or_else(|| OpenError::Key(format!("{} must hold 64 hex characters", path.display())))
 }
 
+/// The key of an install that there is already.
+pub(super) fn existing_sealer(settings: &Settings) -> Result<Sealer, OpenError> {
+    let path = &settings.secrets_key_file;
+    if settings.secrets_key.is_none() && !path.exists() {
+        let what =
+            format!("there is no key file {}: put that of the server that the backup was taken of", path.display());
+        return Err(OpenError::Key(what));
+    }
+    sealer(settings)
+}
+
 fn read_or_make(path: &Path) -> std::io::Result<String> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent)?;

@@ -24,6 +24,7 @@ mod audit;
 mod auditing;
 mod auditing_lines;
 mod auditing_trees;
+pub mod backups;
 mod balance_customers;
 mod balances;
 mod by_hand;

@@ -45,6 +45,14 @@ pub(super) fn pending(conn: &mut Conn) -> StoreResult<Vec<String>> {
     }
 }
 
+/// Migrations that the database has had and this program does not know: a newer one made it.
+pub(super) fn unknown(conn: &mut Conn) -> StoreResult<Vec<String>> {
+    match conn {
+        Conn::Sqlite(conn) => names_of_unknown(conn, SQLITE),
+        Conn::Postgres(conn) => names_of_unknown(conn, POSTGRES),
+    }
+}
+
 fn failed(error: &dyn std::fmt::Display) -> StoreError {
     StoreError::Migration(error.to_string())
 }
@@ -66,4 +74,17 @@ where
 {
     let pending: Vec<Box<dyn Migration<DB>>> = conn.pending_migrations(source).map_err(|error| failed(&error))?;
     Ok(pending.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+fn names_of_unknown<DB: diesel::backend::Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    source: EmbeddedMigrations,
+) -> StoreResult<Vec<String>>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let known: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(|error| failed(&error))?;
+    let had = conn.applied_migrations().map_err(|error| failed(&error))?;
+    let is_known = |version: &_| known.iter().any(|migration| migration.name().version() == *version);
+    Ok(had.into_iter().filter(|version| !is_known(version)).map(|version| version.to_string()).collect())
 }

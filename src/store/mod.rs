@@ -14,6 +14,7 @@ pub mod api_keys;
 pub mod apps;
 pub mod attention_notes;
 pub mod audit;
+pub mod backup;
 pub mod checkpoints;
 pub mod columns;
 pub mod customers;
@@ -91,6 +92,9 @@ pub enum StoreError {
     /// Another process did the same at the same moment; the unit of work is run again.
     #[error("another process did the same at the same moment")]
     Raced,
+    /// A copy of the database could not be taken or put back.
+    #[error("{0}")]
+    Copy(String),
     /// The schema could not be brought up to date.
     #[error("migration failed: {0}")]
     Migration(String),

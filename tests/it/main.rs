@@ -13,6 +13,7 @@ mod api_keys;
 mod apps_cli;
 mod architecture;
 mod attention;
+mod backups;
 mod bad_input;
 mod balance_pages;
 mod browser;
