@@ -27,7 +27,7 @@ mod tenants;
 #[command(version, about, max_term_width = 100)]
 struct Arguments {
     /// A settings file (TOML). SWITCHYARD__… variables override it.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "SWITCHYARD_CONFIG")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,

@@ -1,5 +1,7 @@
 //! `switchyard serve`
 
+use sd_notify::NotifyState;
+
 use super::{Done, Failure, stop_requested};
 use crate::config::Settings;
 use crate::serve::{Options, StartError, start};
@@ -12,11 +14,20 @@ pub(super) async fn run(settings: Settings) -> Done {
     let settings = server.gateway.settings();
     tracing::info!(address = %server.address, public_url = settings.public_url, database = settings.database.describe(),
         "serving");
+    tell_service_manager(NotifyState::Ready);
     stop_requested().await;
+    tell_service_manager(NotifyState::Stopping);
     tracing::info!("stopping: finishing what is under way");
     server.stop().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Says how far it is to systemd, where that started it.
+fn tell_service_manager(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
 }
 
 /// Plain HTTP is safe on this machine alone, and so is registering without mail.
