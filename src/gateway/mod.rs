@@ -113,7 +113,7 @@ pub use tenants::{Decision, TenantReport};
 pub use users::{Registration, SignIn, SignedIn};
 
 // What the doors read and write of the hands' rows; their queries stay behind the verbs.
-pub use crate::psp::provider_title;
+pub use crate::psp::{markdown_table as providers_table, provider_title};
 pub use crate::store::across::AppName;
 pub use crate::store::api_keys::ApiKeyRow;
 pub use crate::store::apps::AppRow;

@@ -5,13 +5,22 @@ use std::sync::OnceLock;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, get};
 
-/// The stylesheet of the pages for buyers, and of the documentation.
+/// The stylesheet of the pages for buyers, and the ground of the documentation's.
 #[get("/static/switchyard.css")]
 pub async fn stylesheet() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "public, max-age=3600"))
         .content_type("text/css; charset=utf-8")
         .body(include_str!("static/switchyard.css"))
+}
+
+/// What the documentation has besides.
+#[get("/static/docs.css")]
+pub async fn docs_stylesheet() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .content_type("text/css; charset=utf-8")
+        .body(include_str!("static/docs.css"))
 }
 
 /// The script of the page of a payment.

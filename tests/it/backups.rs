@@ -194,12 +194,12 @@ async fn what_is_no_sound_backup_of_this_install_is_not_put_in_its_place() {
     assert_eq!(product.payment(&payment_id).await["payment_id"], payment_id);
 }
 
-/// A tool of the newest PostgreSQL on this machine.
-fn postgres_tool(name: &str) -> std::process::Command {
+/// Where the tools of the newest PostgreSQL on this machine are.
+pub fn postgres_tools() -> PathBuf {
     let mut versions: Vec<PathBuf> =
         std::fs::read_dir("/usr/lib/postgresql").unwrap().map(|entry| entry.unwrap().path()).collect();
     versions.sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
-    std::process::Command::new(versions.pop().unwrap().join("bin").join(name))
+    versions.pop().unwrap().join("bin")
 }
 
 #[actix_web::test]
@@ -214,7 +214,7 @@ async fn a_dump_of_postgresql_taken_under_load_is_put_back_and_its_ledger_is_int
     // A test's database is a schema of a shared one; an install's is the whole of it.
     let (server, _) = url.split_once(['?']).unwrap();
     let schema = url.rsplit_once("%3D").unwrap().1;
-    let mut command = postgres_tool("pg_dump");
+    let mut command = std::process::Command::new(postgres_tools().join("pg_dump"));
     command.args(["--format=custom", "--no-owner", "--schema", schema, "--file"]).arg(&dump).arg(server);
     let taking = tokio::task::spawn_blocking(move || command.output().unwrap());
     let mut meanwhile = Vec::new();
@@ -225,7 +225,7 @@ async fn a_dump_of_postgresql_taken_under_load_is_put_back_and_its_ledger_is_int
     let after = buy(&product).await;
     assert_eq!(serving.terminate().await.0, Some(0));
 
-    let mut command = postgres_tool("pg_restore");
+    let mut command = std::process::Command::new(postgres_tools().join("pg_restore"));
     command.args(["--clean", "--if-exists", "--no-owner", "--exit-on-error", "--single-transaction"]);
     expect_done(&command.arg("--dbname").arg(server).arg(&dump).output().unwrap());
     expect_done(&run(&database, &["balances", "verify"]));

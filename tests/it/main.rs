@@ -24,6 +24,7 @@ mod console_browser;
 mod crash;
 mod deliveries;
 mod deltas;
+mod docs;
 mod fault_proxy;
 mod finding;
 mod idempotency;

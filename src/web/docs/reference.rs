@@ -1,59 +1,39 @@
-//! The documentation that the program carries: the operations from its own OpenAPI document, the errors from the code.
+//! The API reference: every operation of the program's own OpenAPI document.
 
-use actix_web::get;
-use actix_web::web::Data;
-use askama::Template;
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
-use super::page as render;
-use crate::error::{Code, anchor};
-use crate::problem::Answered;
-
-struct Operation {
-    method: String,
-    path: String,
-    summary: String,
-    parameters: Vec<(String, String, String)>,
-    answers: Vec<(String, String)>,
-    request: Vec<(String, String, bool)>,
+/// One operation: a method of a path.
+pub struct Operation {
+    pub method: String,
+    pub path: String,
+    pub summary: String,
+    /// Name, where it stands, meaning.
+    pub parameters: Vec<(String, String, String)>,
+    /// Status, meaning.
+    pub answers: Vec<(String, String)>,
+    /// Name, meaning, whether it must be there.
+    pub request: Vec<(String, String, bool)>,
 }
 
-struct Group {
-    tag: String,
-    operations: Vec<Operation>,
+impl Operation {
+    /// Where it is on its page.
+    pub fn anchor(&self) -> String {
+        let words =
+            self.path.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        std::iter::once(self.method.to_lowercase().as_str()).chain(words).collect::<Vec<_>>().join("-")
+    }
 }
 
-#[derive(Template)]
-#[template(path = "docs.html")]
-struct DocsPage {
-    groups: Vec<Group>,
+/// Operations about one subject.
+pub struct Group {
+    pub tag: String,
+    pub operations: Vec<Operation>,
 }
 
-#[derive(Template)]
-#[template(path = "errors.html")]
-struct ErrorsPage {
-    errors: Vec<(String, u16, &'static str, &'static str, String)>,
-}
-
-/// The operations of the API.
-#[get("/docs")]
-pub async fn reference(document: Data<OpenApi>) -> Answered {
-    let document = serde_json::to_value(document.as_ref()).unwrap_or_default();
-    render(&DocsPage { groups: groups(&document) })
-}
-
-/// Every error: its status, its code, what it means.
-#[get("/docs/errors")]
-pub async fn errors() -> Answered {
-    let errors = Code::ALL
-        .iter()
-        .map(|code| (anchor(*code), code.status(), code.name(), code.title(), code.meaning().replace('`', "")))
-        .collect();
-    render(&ErrorsPage { errors })
-}
-
-fn groups(document: &Value) -> Vec<Group> {
+/// The operations of the document, by subject.
+pub fn groups(document: &OpenApi) -> Vec<Group> {
+    let document = &serde_json::to_value(document).unwrap_or_default();
     let mut groups: Vec<Group> = Vec::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in methods.as_object().into_iter().flatten() {
