@@ -50,6 +50,8 @@ interface Request extends Call {
   target: string;
   text: string;
   idempotencyKey: string | undefined;
+  /** Whether the signature that belongs to it now was used by another process. */
+  isTaken: boolean;
 }
 
 /** A path of literal parts and encoded values. */
@@ -116,6 +118,7 @@ export class Transport {
       }
       const wait = waitAfter(answer, retries);
       if (retries >= maxRetries || !isWorthRetrying(answer) || performance.now() + wait >= deadline) throw answer;
+      request.isTaken = answer.code === "SignatureReused";
       await sleep(wait, signal);
     }
   }
@@ -157,7 +160,7 @@ export class Transport {
     return this.#config.fetch(url, { method, headers, body: text || null, redirect: "manual", signal });
   }
 
-  #credentials({ auth, method, target, text }: Request): Record<string, string> {
+  #credentials({ auth, method, target, text, isTaken }: Request): Record<string, string> {
     const { apiKey } = this.#config;
     switch (auth) {
       case "none":
@@ -166,7 +169,7 @@ export class Transport {
         if (apiKey === undefined) throw new AuthenticationError("this call wants an API key: give apiKey or PAY_API_KEY");
         return { "X-Api-Key": apiKey };
       case "signature":
-        if (this.#signer !== undefined) return this.#signer.headers(method, target, text);
+        if (this.#signer !== undefined) return this.#signer.headers(method, target, text, isTaken);
         throw new AuthenticationError("this call is signed: give publicKey and secret, or PAY_KEY and PAY_SECRET");
     }
   }
@@ -201,6 +204,7 @@ function requestOf(call: Call): Request {
     ...call,
     target: targetOf(call),
     text: body === undefined ? "" : writeExact(body),
+    isTaken: false,
     idempotencyKey: method === "POST" ? checkedKey(options?.idempotencyKey ?? randomUUID()) : undefined,
   };
 }

@@ -19,7 +19,7 @@ export function isWorthRetrying(failure: SwitchyardError): boolean {
     case 504:
       return true;
     case 409:
-      // The first try is under way; or another process signed an equal request in the same second: nothing was done.
+      // The first try is under way; or an equal request was signed alike by another process: nothing was done.
       return failure.code === "IdempotencyInProgress" || failure.code === "SignatureReused";
     case 502:
       return failure.code !== "ProviderError";
@@ -30,9 +30,7 @@ export function isWorthRetrying(failure: SwitchyardError): boolean {
 
 /** Milliseconds to wait after `retries` tries again: exponential with full jitter, on top of what the server asked for. */
 export function waitAfter(failure: SwitchyardError, retries: number): number {
-  // A request is signed otherwise in the next second.
-  const asked = failure.code === "SignatureReused" ? 1 : (failure.retryAfter ?? 0);
-  return asked * 1000 + Math.random() * Math.min(LONGEST_MS, BASE_MS * 2 ** retries);
+  return (failure.retryAfter ?? 0) * 1000 + Math.random() * Math.min(LONGEST_MS, BASE_MS * 2 ** retries);
 }
 
 /** Waits, unless the signal says that nobody cares any more: then rejects with its reason. */
