@@ -286,22 +286,19 @@ def _is_name(name: str) -> bool:
     return name != "" and not any(one.isspace() or one < " " or one == "+" or "\x7f" <= one <= "\x9f" for one in name)
 
 
-def _object_of(document: Union[str, bytes, Mapping[str, Any]]) -> Dict[str, Any]:
+def _object_of(document: Any) -> Dict[str, Any]:
     if isinstance(document, (str, bytes)):
         try:
-            if isinstance(document, bytes):
-                document = document.decode("utf-8-sig")
-            document = json.loads(document, parse_float=Decimal, object_pairs_hook=_without_twins)
+            text = document.decode("utf-8-sig") if isinstance(document, bytes) else document
+            document = json.loads(text, parse_float=Decimal, object_pairs_hook=_without_twins)
         except (ValueError, RecursionError):
             raise ProofError("this is not JSON, or it says something twice") from None
     if not isinstance(document, Mapping):
         raise ProofError("this is not a JSON object")
-    found = dict(document)
+    found: Dict[str, Any] = dict(document)
     inner = found.get("data")
-    # An answer of the API, as it came.
-    if isinstance(inner, Mapping) and "leaf" not in found and "leaves" not in found:
-        return dict(inner)
-    return found
+    # An answer of the API may be given as it came.
+    return inner if isinstance(inner, dict) and "leaf" not in found and "leaves" not in found else found
 
 
 def _without_twins(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
@@ -347,7 +344,7 @@ def _is_time(text: str) -> bool:
 
 
 def _field(shown: Mapping[str, Any], name: str, kind: Any) -> Any:
-    value = shown.get(name)
+    value: Any = shown.get(name)
     if not isinstance(value, Mapping if kind is dict else kind) or isinstance(value, bool):
         raise ProofError(f"{name} is missing, or of the wrong kind")
     return dict(value) if kind is dict else value

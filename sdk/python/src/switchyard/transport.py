@@ -196,6 +196,8 @@ class Reply:
         body = self._response.read(_LONGEST_ANSWER + 1)
         if len(body) > _LONGEST_ANSWER:
             raise http.client.HTTPException("the answer is too long")
+        if self._response.length:
+            raise http.client.IncompleteRead(body, self._response.length)
         self._call.let_go()
         if self._response.isclosed() and self._connection.http.sock is not None:
             self._transport.keep(self._address, self._connection)
