@@ -26,18 +26,32 @@ class Signing(unittest.TestCase):
             "5b80393f33f6ce85921a0964028c17311bf65d379673977147ed8ef575c84671",
         )
 
-    def test_two_posts_that_are_alike_have_two_signatures_and_a_retry_has_its_own_again(self) -> None:
+    def test_posts_that_are_alike_have_signatures_of_their_own(self) -> None:
+        signer = RequestSigner("pk_test_1", Secret(SECRET))
+        keys = [str(number) for number in range(100)]
+        with mock.patch("switchyard.signing.time.time", return_value=1760000000.9):
+            signed = {key: signer.headers(*POST, key) for key in keys}
+            # A retry may have its own signature again.
+            self.assertEqual(signer.headers(*POST, "0"), signed["0"])
+        self.assertEqual(signed["0"]["X-PAY-Timestamp"], "1760000000")
+        self.assertEqual(len({one["X-PAY-Signature"] for one in signed.values()}), 100)
+        for one in signed.values():
+            timestamp = int(one["X-PAY-Timestamp"])
+            self.assertEqual(one["X-PAY-Signature"], request_signature(SECRET, timestamp, *POST))
+            self.assertLess(timestamp, 1760000120)
+        # What was signed for a second to come is still spent when it comes.
+        spent = {int(one["X-PAY-Timestamp"]): key for key, one in signed.items()}
+        later = max(spent)
+        with mock.patch("switchyard.signing.time.time", return_value=float(later)):
+            self.assertNotEqual(signer.headers(*POST, "new")["X-PAY-Timestamp"], str(later))
+            self.assertEqual(signer.headers(*POST, spent[later]), signed[spent[later]])
+
+    def test_a_signature_that_another_process_used_is_avoided(self) -> None:
         signer = RequestSigner("pk_test_1", Secret(SECRET))
         with mock.patch("switchyard.signing.time.time", return_value=1760000000.9):
-            signed = {key: signer.headers(*POST, key) for key in ("a", "b", "c")}
-            again = {key: signer.headers(*POST, key) for key in ("a", "b", "c")}
-        self.assertEqual(signed, again)
-        self.assertEqual([signed[key]["X-PAY-Timestamp"] for key in "abc"], ["1760000000", "1760000001", "1760000002"])
-        self.assertEqual(len({one["X-PAY-Signature"] for one in signed.values()}), 3)
-        # What was signed ahead is still spent when its second comes.
-        with mock.patch("switchyard.signing.time.time", return_value=1760000001.0):
-            self.assertEqual(signer.headers(*POST, "d")["X-PAY-Timestamp"], "1760000003")
-            self.assertEqual(signer.headers(*POST, "b"), signed["b"])
+            first = signer.headers(*POST, "a")
+            signer.avoid(first)
+            self.assertNotEqual(signer.headers(*POST, "a"), first)
 
     def test_memory_of_signatures_is_short(self) -> None:
         signer = RequestSigner("pk_test_1", Secret(SECRET))

@@ -25,6 +25,7 @@ from .version import VERSION
 _LOG = logging.getLogger("switchyard")
 _FIRST_BACKOFF_S = 0.25
 _LONGEST_BACKOFF_S = 8.0
+_MOST_REUSED = 20
 _AGAIN_STATUS = frozenset({408, 429, 502, 503, 504})
 _AGAIN_CODE = frozenset({"IdempotencyInProgress", "SignatureReused"})
 
@@ -68,11 +69,12 @@ class Session:
     def _answer(self, request: Request, call: Call) -> Answer:
         """The answer of the first try that succeeds."""
         end = time.monotonic() + self._total_timeout_s
-        tries, fresh, has_moved = 0, False, False
+        tries, reused, fresh, has_moved = 0, 0, False, False
         while True:
             try:
                 deadline = min(time.monotonic() + self._timeout_s, end)
-                answer = self.transport.exchange(self.address, self.signed(request), deadline, call, fresh)
+                signed = self.signed(request)
+                answer = self.transport.exchange(self.address, signed, deadline, call, fresh)
                 _LOG.debug("%s %s: %d", request.method, request.path, answer.status)
                 if 200 <= answer.status < 300:
                     return answer
@@ -81,6 +83,11 @@ class Session:
                     has_moved = self.move(failure)
                     if has_moved:
                         continue
+                if failure.code == "SignatureReused" and self._signer is not None and reused < _MOST_REUSED:
+                    # Nothing was done, and there are other seconds to sign for.
+                    self._signer.avoid(signed[2])
+                    reused += 1
+                    continue
                 delay = wait_before_again(failure, tries)
             except Broken as broken:
                 _LOG.debug("%s %s: %s", request.method, request.path, broken)
@@ -158,9 +165,6 @@ def wait_before_again(failure: SwitchyardError, tries: int) -> Optional[float]:
     # A provider's refusal is stored as the answer for its key.
     if failure.code == "ProviderError":
         return None
-    if failure.code == "SignatureReused":
-        # Another process has signed the same in this second.
-        return 1.0 + random.uniform(0, 0.5)
     if failure.code in _AGAIN_CODE or failure.status in _AGAIN_STATUS:
         return backoff_s(tries) + (failure.retry_after or 0.0)
     return None

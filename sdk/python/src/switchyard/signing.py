@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import random
 import threading
 import time
 from typing import Dict, NoReturn, Tuple
 
 # The server takes timestamps that are 300 s off; the rest of that is for clocks that disagree.
-_MOST_SECONDS_AHEAD = 60
+_SECONDS_AHEAD = 120
 
 
 class Secret:
@@ -44,8 +45,9 @@ class RequestSigner:
     """Signs the requests of one app.
 
     A signature is good for one POST: seen again under another idempotency key, it is refused as `SignatureReused`. Two
-    POSTs with the same path and body in the same second would have the same one, so the later is signed for the next
-    second that is free. A retry has its own key again and may have its own signature again.
+    POSTs with the same path and body in the same second would have the same one, so the later is signed for one of the
+    seconds to come, by chance, since other processes may do the same. A retry has its own key again, and so may have its
+    own signature again.
     """
 
     def __init__(self, public_key: str, secret: Secret) -> None:
@@ -60,19 +62,27 @@ class RequestSigner:
         timestamp = int(time.time())
         signature = request_signature(self._secret.expose(), timestamp, method, target, body)
         if idempotency_key:
-            timestamp, signature = self._unspent(timestamp, signature, method, target, body, idempotency_key)
+            with self._lock:
+                self._forget(timestamp)
+                if self._is_of_another(signature, idempotency_key):
+                    for later in random.sample(range(timestamp + 1, timestamp + _SECONDS_AHEAD), _SECONDS_AHEAD - 1):
+                        candidate = request_signature(self._secret.expose(), later, method, target, body)
+                        if not self._is_of_another(candidate, idempotency_key):
+                            timestamp, signature = later, candidate
+                            break
+                self._spent[signature] = (timestamp, idempotency_key)
         return {"X-PAY-Key": self.public_key, "X-PAY-Timestamp": str(timestamp), "X-PAY-Signature": signature}
 
-    def _unspent(
-        self, timestamp: int, signature: str, method: str, target: str, body: bytes, idempotency_key: str
-    ) -> Tuple[int, str]:
+    def avoid(self, headers: Dict[str, str]) -> None:
+        """Uses this signature no more: another process has."""
         with self._lock:
-            if timestamp > self._second:
-                self._second = timestamp
-                self._spent = {kept: spent for kept, spent in self._spent.items() if spent[0] >= timestamp}
-            latest = timestamp + _MOST_SECONDS_AHEAD
-            while self._spent.get(signature, (0, idempotency_key))[1] != idempotency_key and timestamp < latest:
-                timestamp += 1
-                signature = request_signature(self._secret.expose(), timestamp, method, target, body)
-            self._spent[signature] = (timestamp, idempotency_key)
-        return timestamp, signature
+            self._spent[headers["X-PAY-Signature"]] = (int(headers["X-PAY-Timestamp"]), "")
+
+    def _is_of_another(self, signature: str, idempotency_key: str) -> bool:
+        return self._spent.get(signature, (0, idempotency_key))[1] != idempotency_key
+
+    def _forget(self, now: int) -> None:
+        """Forgets the signatures of seconds that are over."""
+        if now > self._second:
+            self._second = now
+            self._spent = {kept: spent for kept, spent in self._spent.items() if spent[0] >= now}
