@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import unittest
-from typing import Any
+from typing import Any, Dict, List
 from unittest import mock
 
 from switchyard import ConfigurationError, Switchyard
 
 SECRET = "0123456789abcdef" * 4
-URLS = {"sandbox_url": "https://sandbox.pay.example", "production_url": "https://pay.example/"}
+URLS: Dict[str, Any] = {"sandbox_url": "https://sandbox.pay.example", "production_url": "https://pay.example/"}
 
 
 class Configuration(unittest.TestCase):
     def test_the_prefix_of_the_key_says_mode_and_url(self) -> None:
         for mode, url in (("test", "sandbox.pay"), ("sandbox", "sandbox.pay"), ("live", "pay")):
-            for keys in ({"public_key": f"pk_{mode}_1", "secret": SECRET}, {"api_key": f"pk_{mode}_1.{SECRET}"}):
+            either: List[Dict[str, Any]] = [
+                {"public_key": f"pk_{mode}_1", "secret": SECRET}, {"api_key": f"pk_{mode}_1.{SECRET}"},
+            ]
+            for keys in either:
                 client = Switchyard(**keys, **URLS, expect_mode=mode)
                 self.assertEqual((client.mode, client.base_url), (mode, f"https://{url}.example:443"))
 

@@ -15,7 +15,7 @@ from tests.harness import Stub, answer
 
 class Money(unittest.TestCase):
     def test_json_is_what_the_standard_library_reads(self) -> None:
-        value = {"a": [1, -2, True, False, None, "\u00e9\u2028\"\\\n\0\U0001f600", {}, []], "b": {"c": 1.5}}
+        value: Any = {"a": [1, -2, True, False, None, "\u00e9\u2028\"\\\n\0\U0001f600", {}, []], "b": {"c": 1.5}}
         self.assertEqual(json.loads(to_json(value)), value)
 
     def test_decimals_are_written_with_all_their_digits_and_no_exponent(self) -> None:

@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 import unittest
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, List, Set, Type
 from unittest import mock
 
 from switchyard import (
@@ -95,12 +95,12 @@ class Retrying(Stubbed):
         self.assertEqual([self.pay(client)["payment_id"] for _ in range(3)], ["pay_0", "pay_1", "pay_2"])
         self.assertEqual((len(stored), len(stub.requests)), (3, 6))
 
-    def refused(self, kind: type, behaviour: Behaviour, tries: int, **settings: Any) -> Any:
+    def refused(self, kind: Type[SwitchyardError], behaviour: Behaviour, tries: int, **settings: Any) -> Any:
         stub = self.stub(behaviour)
         with self.assertRaises(kind) as caught:
             self.pay(self.client(stub, **settings), idempotency_key="order-1")
         self.assertEqual(len(stub.requests), tries)
-        self.assertEqual(getattr(caught.exception, "idempotency_key"), "order-1")
+        self.assertEqual(caught.exception.idempotency_key, "order-1")
         self.assertNotIn(SECRET, str(caught.exception) + repr(vars(caught.exception)))
         copied = pickle.loads(pickle.dumps(caught.exception))
         self.assertEqual(str(copied), str(caught.exception))
@@ -269,8 +269,8 @@ class ElsewhereServed(Stubbed):
         self.assertEqual((len(here.requests), len(there.requests)), (1, 1))
         self.assertEqual(caught.exception.base_url, here.url)
 
-    def moved(self, key: str, named: str, here: str = "https://a.example", **urls: str) -> str:
-        client = Switchyard(key, SECRET, **{"base_url": here, **urls})
+    def moved(self, key: str, named: str, here: str = "https://a.example", **urls: Any) -> str:
+        client = Switchyard(key, SECRET, base_url=here, **urls)
         told = errors.ModeNotServedError("no", body={"detail": f"not here; use {named}" if named else "not here"})
         client._session.move(told)
         return client.base_url

@@ -186,6 +186,7 @@ class _Redelivery(TypedDict):
 
 class Redelivery(_Redelivery, total=False):
     event_id: str
+    since: str
 
 
 class NewLineItem(TypedDict):
@@ -319,7 +320,7 @@ class Delta(TypedDict):
     contentHash: str
 
 
-class DerivedDelta(TypedDict):
+class _DerivedDelta(TypedDict):
     recordId: str
     receiptId: str
     delta: Decimal
@@ -331,6 +332,10 @@ class DerivedDelta(TypedDict):
     createdAt: str
     verifiedAt: str
     proofHash: str
+
+
+class DerivedDelta(_DerivedDelta, total=False):
+    metadata: Metadata
 
 
 class DerivedBalance(TypedDict):
