@@ -27,6 +27,8 @@ struct Block {
     /// What the comment before it says: a word, and a name where there is one.
     directive: (String, String),
     code: String,
+    /// Whether nothing but comments is between it and the block before: it is a tab beside that one.
+    is_beside: bool,
 }
 
 fn root() -> &'static Path {
@@ -36,18 +38,23 @@ fn root() -> &'static Path {
 fn blocks(page: &str) -> Vec<Block> {
     let text = std::fs::read_to_string(root().join("docs").join(page).with_extension("md")).unwrap();
     let (mut found, mut directive, mut open) = (Vec::new(), (String::new(), String::new()), None::<Block>);
+    let mut is_beside = false;
     for line in text.lines() {
         match (&mut open, line.strip_prefix("```")) {
             (Some(_), Some("")) => found.extend(open.take()),
             (Some(block), _) => block.code.push_str(&format!("{line}\n")),
             (None, Some(language)) => {
                 let language = language.to_owned();
-                open = Some(Block { language, directive: std::mem::take(&mut directive), code: String::new() });
+                let directive = std::mem::take(&mut directive);
+                open = Some(Block { language, directive, code: String::new(), is_beside });
+                is_beside = true;
             }
             (None, None) => {
                 if let Some(comment) = line.strip_prefix("<!-- ").and_then(|line| line.strip_suffix(" -->")) {
                     let (word, name) = comment.split_once(": ").unwrap_or((comment, ""));
                     directive = (word.to_owned(), name.to_owned());
+                } else {
+                    is_beside = false;
                 }
             }
         }
@@ -241,7 +248,7 @@ impl Reader {
     async fn read(&mut self) {
         let mut group: Vec<String> = Vec::new();
         for block in blocks(self.page) {
-            let Block { language, directive: (word, name), code } = block;
+            let Block { language, directive: (word, name), code, is_beside } = block;
             let spoken = language.trim_end_matches("-sh");
             let is_for_others = LANGUAGES.contains(&spoken) && spoken != self.language;
             match (language.as_str(), word.as_str(), name.as_str()) {
@@ -280,7 +287,6 @@ impl Reader {
                     }
                 }
                 (language, ..) => {
-                    let is_program = ["curl", "ts", "python"].contains(&language);
                     let runner = if language == "ts" || language == "python" { language } else { "sh" };
                     if !is_for_others {
                         if self.written.as_ref().is_some_and(|(other, _)| other != runner) {
@@ -289,7 +295,7 @@ impl Reader {
                         let (_, text) = self.written.get_or_insert((runner.to_owned(), String::new()));
                         text.push_str(&code);
                     }
-                    if !is_program || group.iter().any(|other| other == language) {
+                    if !is_beside {
                         group.clear();
                     }
                     group.push(language.to_owned());

@@ -31,6 +31,9 @@ struct Example {
     code: String,
 }
 
+/// The languages that a reader chooses from.
+const TABS: [&str; 4] = ["curl", "TypeScript", "Python", "Node"];
+
 /// Renders a page. HTML in it is left out: comments are for its tests.
 pub fn render(text: &str) -> Document {
     let options = Options::ENABLE_TABLES | Options::ENABLE_HEADING_ATTRIBUTES;
@@ -45,7 +48,8 @@ pub fn render(text: &str) -> Document {
                     .filter_map(|event| if let Event::Text(text) = event { Some(text.into_string()) } else { None })
                     .collect();
                 events.next();
-                page.examples.push(Example { label: label(&kind), code });
+                let example = Example { label: label(&kind), code };
+                page.example(example);
             }
             Event::Start(Tag::Heading { level, id, .. }) => {
                 let inside: Vec<Event> =
@@ -75,11 +79,17 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn take(&mut self, event: Event<'a>) {
         self.show_examples();
-        if let (Event::Text(text) | Event::Code(text), Some(section)) = (&event, self.sections.last_mut()) {
+        let text = match &event {
+            Event::Text(text) | Event::Code(text) => text.as_ref(),
+            Event::SoftBreak | Event::HardBreak => " ",
+            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Link) | Event::Start(_) => "",
+            _ => " ",
+        };
+        if self.sections.is_empty() {
+            self.sections.push(Section::default());
+        }
+        if let Some(section) = self.sections.last_mut() {
             section.text.push_str(text);
-            section.text.push(' ');
-        } else if let Event::Text(text) | Event::Code(text) = &event {
-            self.sections.push(Section { text: format!("{text} "), ..Section::default() });
         }
         self.waiting.push(event);
     }
@@ -104,6 +114,17 @@ impl<'a> Page<'a> {
         self.sections.push(Section { heading, text: String::new() });
     }
 
+    /// Examples in languages to choose from wait for each other; what is not one of those stands alone.
+    fn example(&mut self, example: Example) {
+        if TABS.contains(&example.label) {
+            self.examples.push(example);
+            return;
+        }
+        self.show_examples();
+        self.examples.push(example);
+        self.show_examples();
+    }
+
     /// One example stands alone; several are tabs, which the style sheet shows one of.
     fn show_examples(&mut self) {
         if self.examples.is_empty() {
@@ -126,7 +147,9 @@ impl<'a> Page<'a> {
         for Example { label, code } in &examples {
             let mut escaped = String::new();
             html::push_html(&mut escaped, std::iter::once(Event::Text(code.as_str().into())));
-            self.html.push_str(&format!("<pre tabindex=\"0\" aria-label=\"{label}\"><code>{escaped}</code></pre>"));
+            let class = if *label == "Text" { " class=\"output\"" } else { "" };
+            self.html
+                .push_str(&format!("<pre{class} tabindex=\"0\" aria-label=\"{label}\"><code>{escaped}</code></pre>"));
         }
         if examples.len() > 1 {
             self.html.push_str("</div>");
