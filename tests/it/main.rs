@@ -23,6 +23,7 @@ mod console_browser;
 mod crash;
 mod deliveries;
 mod deltas;
+mod event_stream;
 mod fault_proxy;
 mod finding;
 mod idempotency;

@@ -218,10 +218,16 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub async fn of(response: reqwest::Response) -> Self {
+    /// The answer, read to its end; of a stream, which has none, its beginning.
+    pub async fn of(mut response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        Self { status, headers, text: response.text().await.unwrap() }
+        let text = if headers.get("content-type").is_some_and(|value| value == "text/event-stream") {
+            String::from_utf8(response.chunk().await.unwrap().unwrap().to_vec()).unwrap()
+        } else {
+            response.text().await.unwrap()
+        };
+        Self { status, headers, text }
     }
 
     pub fn json(&self) -> Value {
