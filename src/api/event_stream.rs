@@ -17,8 +17,8 @@ use crate::problem::Answered;
 /// How long a stream is silent at most: proxies close what is silent, and a client that went away is found out.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// The first line: how long a client waits before it connects again, in milliseconds.
-const BEGINNING: &str = "retry: 2000\n: listening\n\n";
+/// How long a client waits before it connects again, in milliseconds.
+const RETRY_MS: u32 = 2000;
 
 /// Follows the app's events: `id` is the event's id, `event` its type, `data` its body in one line.
 ///
@@ -65,7 +65,8 @@ pub async fn follow(gateway: Data<Gateway>, signed: Signed, request: HttpRequest
 /// What is sent next, and who goes on listening.
 async fn next((mut listening, is_first): (Listening, bool)) -> Option<(Result<Bytes, Infallible>, (Listening, bool))> {
     let bytes = if is_first {
-        Bytes::from_static(BEGINNING.as_bytes())
+        // An id without data: a client that is cut off before the first event goes on from there.
+        Bytes::from(format!("retry: {RETRY_MS}\nid: {}\n\n", listening.beginning()))
     } else {
         match tokio::time::timeout(HEARTBEAT, listening.next()).await {
             Ok(told) => Bytes::from(frame(&*told?)),

@@ -16,6 +16,7 @@ use super::directory::{Proof, Validity};
 use super::events::event_not_found;
 use super::{App, Gateway};
 use crate::domain::ids::{AppId, EventId};
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::event_stream::{self, Horizon, Place, Placed};
 
@@ -117,6 +118,7 @@ pub struct Listening {
     app: Arc<App>,
     proof: Arc<Proof>,
     types: Arc<[String]>,
+    beginning: EventId,
     ready: VecDeque<Arc<Told>>,
     stage: Stage,
     /// Ids that may be met again: they were read while others were being written.
@@ -164,7 +166,7 @@ impl Round {
 }
 
 impl Gateway {
-    /// Follows an app's events: those after `last`, or those from now on. None is left out, and some after `last` may
+    /// Follows an app's events: those after `last`, or those from now on. The earliest id that there can be is before all. None is left out, and some after `last` may
     /// come twice. With `types`, only events of these.
     ///
     /// # Errors
@@ -183,20 +185,32 @@ impl Gateway {
             app: Arc::clone(app),
             proof: Arc::new(proof),
             types: types.into(),
+            beginning: EventId::earliest_at(Timestamp::from_unix_micros(0)),
             ready: VecDeque::new(),
             stage: Stage::Over,
             known: HashSet::new(),
             _place: place,
         };
         listening.stage = match last {
-            None => Stage::Live(listening.join().await?),
+            None => {
+                let app_id = app.app_id.clone();
+                // Before it joins: what comes in between comes twice to who goes on from here, and is not passed over.
+                if let Some(last) = self.read(move |conn| event_stream::last_of(conn, &app_id)).await? {
+                    listening.beginning = last;
+                }
+                Stage::Live(listening.join().await?)
+            }
             Some(last) => {
                 let last = EventId::parse(last).ok_or_else(event_not_found)?;
-                listening.known.insert(last.clone());
+                let is_before_all = last == std::mem::replace(&mut listening.beginning, last.clone());
                 let app_id = app.app_id.clone();
                 let found = self.read(move |conn| event_stream::place_of(conn, &app_id, &last)).await?;
-                let (after, horizon) = found.ok_or_else(event_not_found)?;
-                Stage::Behind(Round::beyond(Arc::new(horizon), Some(after)))
+                let (after, horizon) = match found {
+                    Some((after, horizon)) => (Some(after), horizon),
+                    None if is_before_all => (None, Horizon::of_nothing()),
+                    None => return Err(event_not_found()),
+                };
+                Stage::Behind(Round::beyond(Arc::new(horizon), after))
             }
         };
         Ok(listening)
@@ -285,6 +299,12 @@ fn is_wanted(types: &[String], event_type: &str) -> bool {
 }
 
 impl Listening {
+    /// From where one goes on who is cut off before the first event.
+    #[must_use]
+    pub const fn beginning(&self) -> &EventId {
+        &self.beginning
+    }
+
     /// The next event; nothing when it is over: the process ends, the key does not work any more, or the listener is too
     /// slow. It may be given up while it waits, and asked again.
     pub async fn next(&mut self) -> Option<Arc<Told>> {

@@ -36,6 +36,12 @@ pub struct Horizon {
 }
 
 impl Horizon {
+    /// Nothing could be seen.
+    #[must_use]
+    pub const fn of_nothing() -> Self {
+        Self { settled: 0, next: 0, open: Vec::new() }
+    }
+
     /// Whether what is at a position could not be seen.
     #[must_use]
     pub fn is_beyond(&self, position: i64) -> bool {
@@ -173,6 +179,15 @@ const PLACED: Columns = (
     placed_events::body,
     placed_events::position,
 );
+
+/// The last of an app's events.
+pub fn last_of(conn: &mut Conn, app_id: &AppId) -> StoreResult<Option<EventId>> {
+    let last = placed_events::table
+        .filter(placed_events::app_id.eq(app_id))
+        .order((placed_events::position.desc(), placed_events::event_id.desc()))
+        .select(placed_events::event_id);
+    Ok(last.first(conn).optional()?)
+}
 
 /// Where an app's event stands, and what could be seen when it was written: who has the event has all that.
 pub fn place_of(conn: &mut Conn, app_id: &AppId, event_id: &EventId) -> StoreResult<Option<(Place, Horizon)>> {

@@ -30,6 +30,8 @@ pub struct Came {
 pub struct Stream {
     response: reqwest::Response,
     buffer: String,
+    /// From where one goes on who is cut off before the first event.
+    beginning: String,
 }
 
 impl Stream {
@@ -38,8 +40,9 @@ impl Stream {
         let response = ask(product, query, last).await;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let mut stream = Self { response, buffer: String::new() };
-        assert_eq!(stream.block().await.unwrap(), "retry: 2000\n: listening");
+        let mut stream = Self { response, buffer: String::new(), beginning: String::new() };
+        let beginning = stream.block().await.unwrap();
+        stream.beginning = beginning.strip_prefix("retry: 2000\nid: ").unwrap().to_owned();
         stream
     }
 
@@ -171,6 +174,21 @@ async fn what_was_missed_comes_first_and_then_what_is_new() {
     // The header is what the client knows last, whatever its URL says.
     let mut stream = Stream::open(&product, &format!("after={}", written[0]), Some(&written[449])).await;
     assert_eq!(stream.ids(1).await, [later]);
+}
+
+#[actix_web::test]
+async fn who_is_cut_off_before_the_first_event_misses_none() {
+    let gateway = TestGateway::spawn().await;
+    let product = gateway.product(Mode::Test).await;
+    let ids = [fresh_id(), fresh_id()];
+    let before_all = Stream::open(&product, "", None).await.beginning;
+    assert_eq!(before_all, format!("evt_{}", "0".repeat(26)));
+    gateway.database.execute(&insertion(&product.app_id, &ids[0])).unwrap();
+    assert_eq!(Stream::open(&product, "", Some(&before_all)).await.ids(1).await, ids[..1]);
+    let after_first = Stream::open(&product, "", None).await.beginning;
+    gateway.database.execute(&insertion(&product.app_id, &ids[1])).unwrap();
+    assert_eq!(Stream::open(&product, "", Some(&after_first)).await.ids(1).await, ids[1..]);
+    assert_eq!(Stream::open(&product, "", Some(&before_all)).await.ids(2).await, ids);
 }
 
 #[actix_web::test]

@@ -23,6 +23,7 @@ mod console_browser;
 mod crash;
 mod deliveries;
 mod deltas;
+mod developer_cli;
 mod event_stream;
 mod fault_proxy;
 mod finding;

@@ -414,7 +414,12 @@ impl Delivered {
 
 impl Receiver {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on(0).await
+    }
+
+    /// As [`Receiver::start`], on a port that others know already.
+    pub async fn start_on(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let state = Data::new(ReceiverState::default());
         let shared = state.clone();
