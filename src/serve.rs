@@ -156,6 +156,7 @@ impl Server {
             }
         };
         self.streams.close();
+        self.gateway.end_listening().await;
         tokio::join!(self.handle.stop(true), work);
         let _ = self.serving.await;
         // Whatever is left waits in the database for the next start.

@@ -12,6 +12,7 @@ mod customers;
 mod deltas;
 mod envelope;
 mod environments;
+mod event_stream;
 mod events;
 mod inbox;
 mod ledger_customers;
@@ -49,6 +50,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(routes::explain)
         .service(events::list)
         .service(events::redeliver_since)
+        .service(event_stream::follow)
         .service(events::get)
         .service(events::redeliver)
         .service(inbox::receive)

@@ -13,7 +13,7 @@ use futures_util::StreamExt;
 
 use crate::domain::signing::sha256;
 use crate::error::{Code, Fault, Outcome};
-use crate::gateway::{App, Gateway, Once, SignedHead};
+use crate::gateway::{App, Gateway, Once, Proof, SignedHead};
 use crate::problem::{Problem, request_id};
 
 /// The largest body of a signed request, in bytes.
@@ -41,6 +41,12 @@ impl Signed {
     pub fn once(&self) -> Once {
         let key = self.idempotency_key.as_deref();
         Once::new(&self.app, &self.head, self.signed_at, &self.body_sha256, key, self.request_id.clone())
+    }
+
+    /// What it was let in for, for an answer that lasts.
+    #[must_use]
+    pub fn proof(&self) -> Proof {
+        Proof { head: self.head.clone(), body_sha256: self.body_sha256 }
     }
 
     /// The query string, undecoded.

@@ -11,16 +11,22 @@ use crate::config::Settings;
 use crate::gateway::Gateway;
 
 mod accounts;
+mod api_access;
 mod apps;
 mod backups;
 mod balances;
 mod demo;
 mod doctor;
+mod events;
+mod listen;
 mod migrate;
+mod payments;
 mod reconcile;
+mod rows;
 mod serve;
 mod sign;
 mod tenants;
+mod trigger;
 
 /// Switchyard: a self-hosted, multi-tenant payment gateway router.
 #[derive(Parser)]
@@ -49,6 +55,16 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Sign a request and print its headers and a ready curl line.
     Sign(sign::Arguments),
+    /// Follow an app's events and post each to your machine, signed as a delivery is.
+    Listen(listen::Arguments),
+    /// Make an event happen, through a test payment at the mock provider.
+    Trigger(trigger::Arguments),
+    /// List, show and refund an app's payments.
+    #[command(subcommand)]
+    Payments(payments::Command),
+    /// Follow an app's events, and have some sent again.
+    #[command(subcommand)]
+    Events(events::Command),
     /// Make, list, show, rotate and archive apps.
     #[command(subcommand)]
     Apps(apps::Command),
@@ -121,6 +137,10 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Restore(restore) => backups::restore(&Settings::load(config)?, &restore),
         Command::Doctor(doctor) => doctor::run(Settings::load(config), &doctor).await,
         Command::Sign(sign) => sign::run(config, sign).await,
+        Command::Listen(listen) => listen::run(config, listen).await,
+        Command::Trigger(trigger) => return trigger::run(config, trigger).await,
+        Command::Payments(command) => payments::run(config, command).await,
+        Command::Events(command) => events::run(config, command).await,
         Command::Balances(command) => {
             let open = || async { open(Settings::load(config)?).await };
             return balances::run(open, command).await;

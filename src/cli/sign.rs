@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
+use super::api_access::only_app;
 use super::{Done, Failure, open};
 use crate::clock::Clock;
 use crate::config::Settings;
@@ -86,17 +87,7 @@ async fn credentials(config: Option<&Path>, arguments: &Arguments) -> Result<(St
     let gateway = open(settings).await?;
     let app = match &arguments.app {
         Some(app) => app.clone(),
-        None => {
-            let apps = gateway.list_apps().await?;
-            let mut active = apps.iter().filter(|(app, _)| app.archived_at.is_none());
-            match (active.next(), active.next()) {
-                (Some((app, _)), None) => app.app_id.to_string(),
-                (None, _) => {
-                    return Err(Failure::with_hint("there is no app yet", "make one with `switchyard apps create`"));
-                }
-                _ => return Err(Failure::with_hint("there are several apps", "name one with --app")),
-            }
-        }
+        None => only_app(&gateway).await?,
     };
     let (key, secret, _) = gateway.credentials(&app).await?;
     Ok((key, secret, base_url))

@@ -75,6 +75,31 @@ pub fn standard_webhook_signature(webhook_secret: &str, id: &str, timestamp: i64
     format!("v1,{}", base64::engine::general_purpose::STANDARD.encode(tag))
 }
 
+/// The headers of an event's delivery: both families of signature over the same bytes. While a rotation lasts, `previous`
+/// is the old secret: verifiers of the first family know one signature, and it stays the old one's.
+#[must_use]
+pub fn event_headers(
+    current: &str,
+    previous: Option<&str>,
+    event_id: &str,
+    timestamp: i64,
+    body: &[u8],
+) -> [(&'static str, String); 5] {
+    let signature = event_signature(previous.unwrap_or(current), timestamp, body);
+    let mut standard = standard_webhook_signature(current, event_id, timestamp, body);
+    if let Some(previous) = previous {
+        standard.push(' ');
+        standard.push_str(&standard_webhook_signature(previous, event_id, timestamp, body));
+    }
+    [
+        ("X-PAY-Timestamp", timestamp.to_string()),
+        ("X-PAY-Signature", signature),
+        ("webhook-id", event_id.to_owned()),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", standard),
+    ]
+}
+
 /// The webhook secret in the notation of Standard Webhooks' libraries, which decode what follows `whsec_`.
 #[must_use]
 pub fn standard_webhook_secret(webhook_secret: &str) -> String {

@@ -11,7 +11,7 @@ use crate::domain::backoff::{ENDPOINT_GIVEN_UP_AFTER, delivery_wait};
 use crate::domain::ids::{AppId, EventId};
 use crate::domain::mode::Mode;
 use crate::domain::secrets::{CannotOpen, Secret};
-use crate::domain::signing::{event_signature, standard_webhook_signature};
+use crate::domain::signing::event_headers;
 use crate::domain::time::Timestamp;
 use crate::error::Outcome;
 use crate::store::deliveries::Claimed;
@@ -102,20 +102,11 @@ impl Gateway {
         let timestamp = self.clock.now().unix_seconds();
         let body = claimed.body.as_bytes();
         let id = claimed.delivery.event_id.as_str();
-        // Verifiers of the first family know one signature: it stays the old secret's until the overlap ends.
-        let signature = event_signature(previous.as_ref().unwrap_or(&current).expose(), timestamp, body);
-        let mut standard = standard_webhook_signature(current.expose(), id, timestamp, body);
-        if let Some(previous) = &previous {
-            standard.push(' ');
-            standard.push_str(&standard_webhook_signature(previous.expose(), id, timestamp, body));
-        }
-        let mut headers = vec![
-            ("X-PAY-Timestamp".to_owned(), timestamp.to_string()),
-            ("X-PAY-Signature".to_owned(), signature.clone()),
-            ("webhook-id".to_owned(), id.to_owned()),
-            ("webhook-timestamp".to_owned(), timestamp.to_string()),
-            ("webhook-signature".to_owned(), standard),
-        ];
+        let previous = previous.as_ref().map(Secret::expose);
+        let signed = event_headers(current.expose(), previous, id, timestamp, body);
+        let signature = signed[1].1.clone();
+        let mut headers: Vec<(String, String)> =
+            signed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         if let Some(prefix) = &claimed.endpoint.header_prefix {
             headers.push((format!("{prefix}-Timestamp"), timestamp.to_string()));
             headers.push((format!("{prefix}-Signature"), format!("v1={signature}")));

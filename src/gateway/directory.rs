@@ -72,6 +72,23 @@ pub struct SignedHead {
     pub query: Option<String>,
 }
 
+/// A signed request whose effect lasts, so that it can be asked again whether it is good.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// What it brought.
+    pub head: SignedHead,
+    /// The digest of its body.
+    pub body_sha256: [u8; 32],
+}
+
+/// That a proof is good by the secrets that an app has.
+pub(super) struct Validity {
+    /// The app, with these secrets.
+    pub app: Arc<App>,
+    /// When the secret ends that it was signed with, where a newer one has replaced it.
+    pub until: Option<Timestamp>,
+}
+
 #[derive(Default)]
 pub(super) struct Directory {
     apps: RwLock<Arc<Apps>>,
@@ -151,6 +168,31 @@ impl Gateway {
         };
         let is_signed = fits(secret) || fits(previous.map_or(&self.mock_key, |(secret, _)| secret));
         app.filter(|_| is_signed).map(|app| (Arc::clone(app), timestamp))
+    }
+
+    /// Whether a proof is good now, however long ago it was signed.
+    pub(super) fn validity(&self, app_id: &AppId, proof: &Proof) -> Option<Validity> {
+        let Proof { head, body_sha256 } = proof;
+        let app = self.app(app_id).filter(|app| app.public_key == head.public_key)?;
+        let timestamp = head.timestamp.parse().ok()?;
+        let targets = self.signed_targets(head, Some(&app));
+        let fits = |secret: &Secret| {
+            targets.iter().flatten().any(|target| {
+                let expected = request_signature(secret.expose(), timestamp, &head.method, target, body_sha256);
+                equal_in_constant_time(&expected, &head.signature)
+            })
+        };
+        if fits(&app.secret) {
+            return Some(Validity { app, until: None });
+        }
+        let until = app.previous_secret.as_ref().filter(|(secret, _)| fits(secret)).map(|(_, until)| *until)?;
+        (self.clock.now() < until).then_some(Validity { app, until: Some(until) })
+    }
+
+    /// Whether that needs no other look: the app has not changed since, and the secret has not ended.
+    pub(super) fn still_holds(&self, validity: &Validity) -> bool {
+        let is_same = self.app(&validity.app.app_id).is_some_and(|app| Arc::ptr_eq(&app, &validity.app));
+        is_same && validity.until.is_none_or(|until| self.clock.now() < until)
     }
 
     /// The texts that the signature may cover in the place of the path.

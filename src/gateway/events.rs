@@ -89,6 +89,6 @@ impl Gateway {
     }
 }
 
-fn event_not_found() -> Fault {
+pub(super) fn event_not_found() -> Fault {
     Fault::new(Code::EventNotFound, "event not found")
 }

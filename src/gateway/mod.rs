@@ -36,6 +36,7 @@ mod deliveries;
 mod deltas;
 mod directory;
 mod environments;
+mod event_stream;
 mod events;
 mod gating;
 mod health;
@@ -90,7 +91,8 @@ pub use balances::{Compared, Comparison, PlacedDelta};
 pub use checkpoints::{CheckpointObject, CheckpointScope};
 pub use console::{Lock, Surroundings};
 pub use deliveries::Capacity;
-pub use directory::{App, SignedHead};
+pub use directory::{App, Proof, SignedHead};
+pub use event_stream::{Listening, MOST_LISTENERS_OF_APP, Told};
 pub use health::{ProviderReport, Report};
 pub use idempotency::{Answer, Once};
 pub use inbox::{Posted, Verdict};
@@ -182,6 +184,7 @@ pub struct Gateway {
     rails: rails::Rails,
     fallbacks: health::FallbackCounters,
     rejections: rejections::Rejections,
+    feed: event_stream::Feed,
     started: std::time::Instant,
 }
 
@@ -237,6 +240,7 @@ impl Gateway {
             rails,
             fallbacks: health::FallbackCounters::default(),
             rejections: rejections::Rejections::default(),
+            feed: event_stream::Feed::default(),
             started: std::time::Instant::now(),
         });
         gateway.refresh_directory().await?;

@@ -7,6 +7,7 @@ use super::page::Page;
 use super::schema::{apps, events, webhook_endpoints};
 use super::sql::inside;
 use super::webhook_endpoints::is_wanted;
+use super::writer::note_event;
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, EndpointId, EventId, PaymentId, TenantId};
 use crate::domain::mode::Mode;
@@ -55,6 +56,7 @@ type Listener = (EndpointId, Option<Timestamp>, Option<String>);
 /// commit is the enqueue. They are due `now`, whatever moment the event was given to keep a payment's events in order.
 pub fn insert(conn: &mut Conn, event: &Event, now: Timestamp) -> StoreResult<()> {
     inside!(conn, |inner| diesel::insert_into(events::table).values(event).execute(inner))?;
+    note_event();
     for (endpoint_id, disabled_at, event_types) in listeners(conn, event)? {
         if is_wanted(event_types.as_deref(), &event.event_type) {
             deliveries::insert(conn, event, endpoint_id, disabled_at.is_some(), now)?;
@@ -164,5 +166,6 @@ pub fn insert_heard(conn: &mut Conn, event: &Event, listeners: &Listeners, now: 
 /// Writes an event for one endpoint alone.
 pub fn insert_for(conn: &mut Conn, event: &Event, endpoint_id: &EndpointId, now: Timestamp) -> StoreResult<()> {
     diesel::insert_into(events::table).values(event).execute(conn)?;
+    note_event();
     deliveries::insert(conn, event, endpoint_id.clone(), false, now)
 }

@@ -6,7 +6,7 @@ use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Conn, StoreError, StoreResult, Target, create_parent};
+use super::{Conn, StoreError, StoreResult, Target, create_parent, event_stream};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
@@ -32,8 +32,9 @@ pub(super) fn run(conn: &mut Conn) -> StoreResult<Vec<String>> {
                 "SET statement_timeout=0; SET lock_timeout=0; SELECT pg_advisory_lock({POSTGRES_LOCK}); SET lock_timeout='5s'"
             ))?;
             let ran = run_all(conn, POSTGRES);
+            let restarted = if ran.is_ok() { event_stream::restart_positions(conn) } else { Ok(()) };
             conn.batch_execute(&format!("SELECT pg_advisory_unlock({POSTGRES_LOCK})"))?;
-            ran
+            restarted.and(ran)
         }
     }
 }

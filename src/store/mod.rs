@@ -4,10 +4,12 @@
 //! One file for each noun holds its queries. What a payment may do is not decided here: see `crate::domain`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use tokio::sync::Notify;
 
 pub mod across;
 pub mod api_keys;
@@ -22,6 +24,7 @@ pub mod deliveries;
 pub mod delta_entries;
 pub mod deltas;
 pub mod environments;
+pub mod event_stream;
 pub mod events;
 pub mod inbox;
 pub mod install;
@@ -287,6 +290,7 @@ pub struct Store {
     target: Target,
     reader: reader::Reader,
     writer: writer::Writer,
+    events_written: Arc<Notify>,
 }
 
 impl Store {
@@ -295,9 +299,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] naming the database when it cannot be reached.
     pub fn open(target: Target, read_connections: u32) -> StoreResult<Self> {
-        let writer = writer::Writer::start(&target)?;
+        let events_written = Arc::new(Notify::new());
+        let writer = writer::Writer::start(&target, &events_written)?;
         let reader = reader::Reader::start(&target, read_connections)?;
-        Ok(Self { target, reader, writer })
+        Ok(Self { target, reader, writer, events_written })
     }
 
     /// Brings the schema up to date under a lock that other processes respect; says what it ran.
@@ -351,6 +356,11 @@ impl Store {
     #[must_use]
     pub const fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// Waits until this process has committed events since it was asked last.
+    pub async fn events_written(&self) {
+        self.events_written.notified().await;
     }
 
     /// Runs `work` on a read connection, on a thread of the reader's own.

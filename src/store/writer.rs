@@ -4,13 +4,15 @@
 //! A batch is tried as a whole first. If one unit fails, the batch is rolled back and each unit runs in a
 //! transaction of its own, so a unit's error or panic undoes its own work alone.
 
+use std::cell::Cell;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use diesel::connection::SimpleConnection;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{Access, Conn, StoreError, StoreResult, Target, payment_days};
 
@@ -30,6 +32,16 @@ pub enum Lane<'a> {
     Of(&'a str),
     /// Work that meets no other.
     Any,
+}
+
+thread_local! {
+    /// Whether the transaction that this lane has open writes events.
+    static WRITES_EVENTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes that the open transaction writes an event: who waits for events is woken once it is committed.
+pub(super) fn note_event() {
+    WRITES_EVENTS.set(true);
 }
 
 trait Job: Send {
@@ -70,12 +82,13 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(target: &Target) -> StoreResult<Self> {
+    pub(super) fn start(target: &Target, events_written: &Arc<Notify>) -> StoreResult<Self> {
         let mut lanes = Vec::new();
         for number in 0..target.lanes() {
             let conn = target.connect(Access::Write)?;
             let (sender, receiver) = mpsc::channel(QUEUE_LENGTH);
-            let lane = LaneThread { target: target.clone(), conn: Some(conn) };
+            let lane =
+                LaneThread { target: target.clone(), conn: Some(conn), events_written: Arc::clone(events_written) };
             std::thread::Builder::new()
                 .name(format!("writer-{number}"))
                 .spawn(move || lane.serve(receiver))
@@ -108,6 +121,7 @@ impl Writer {
 struct LaneThread {
     target: Target,
     conn: Option<Conn>,
+    events_written: Arc<Notify>,
 }
 
 impl LaneThread {
@@ -162,6 +176,9 @@ impl LaneThread {
         match outcome {
             Ok(()) => {
                 self.conn = Some(conn);
+                if WRITES_EVENTS.get() {
+                    self.events_written.notify_one();
+                }
                 Ok(())
             }
             Err(error) => {
@@ -186,6 +203,7 @@ fn transact(conn: &mut Conn, jobs: &mut [Box<dyn Job>]) -> StoreResult<()> {
     };
     conn.batch_execute(begin)?;
     payment_days::begin();
+    WRITES_EVENTS.set(false);
     for job in jobs {
         job.run(conn)?;
     }

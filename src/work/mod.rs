@@ -28,7 +28,7 @@ struct Job {
 }
 
 /// Every job. Each says how much it did; while it did something, it is run again at once.
-const JOBS: [Job; 12] = [
+const JOBS: [Job; 13] = [
     Job {
         name: "look for changed apps and keys",
         interval: Duration::from_millis(500),
@@ -88,6 +88,14 @@ const JOBS: [Job; 12] = [
         interval: Duration::from_millis(250),
         woken_by: Some(|gateway| Box::pin(async move { gateway.writes_wanted().await })),
         run: |gateway| Box::pin(async move { gateway.verify_writes().await }),
+    },
+    Job {
+        // Other processes' events are seen by looking. What this one commits wakes it, and is gathered for a moment: so
+        // it never says that it did something, which would have it look again at once.
+        name: "tell who listens of events",
+        interval: Duration::from_millis(250),
+        woken_by: Some(|gateway| Box::pin(async move { gateway.listeners_wanted().await })),
+        run: |gateway| Box::pin(async move { gateway.tell_listeners().await.map(|()| 0) }),
     },
     Job {
         name: "forget what is old",

@@ -18,27 +18,27 @@ use crate::support::{
 };
 
 /// What became of a run.
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    talk: String,
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub talk: String,
 }
 
 impl Ran {
     #[track_caller]
-    fn expect_code(self, code: i32) -> Self {
+    pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.out, self.talk);
         self
     }
 
     #[track_caller]
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("not one JSON value: {}", self.out))
     }
 
     /// The failure that its talk names, with a hint or without one.
     #[track_caller]
-    fn expect_error(self, text: &str) -> Self {
+    pub fn expect_error(self, text: &str) -> Self {
         let ran = self.expect_code(1);
         assert!(ran.talk.contains("error: ") && ran.talk.contains(text), "{}", ran.talk);
         assert_eq!(ran.out, "");
@@ -47,7 +47,7 @@ impl Ran {
 }
 
 /// Runs a command to its end, without holding up the server in this process.
-async fn finished(mut command: Command) -> Ran {
+pub async fn finished(mut command: Command) -> Ran {
     let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output().unwrap()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { code: output.status.code(), out: text(output.stdout), talk: text(output.stderr) }

@@ -191,10 +191,16 @@ fn sql_is_spoken_only_in_the_store() {
 #[test]
 fn requests_to_others_are_made_only_by_the_courier_and_the_providers() {
     // The demo plays the product; the gateway names the client's error.
-    let allowed = ["courier.rs", "psp/http.rs", "cli/demo.rs", "gateway/mod.rs"];
+    let allowed = ["courier.rs", "psp/http.rs", "client.rs", "cli/demo.rs", "gateway/mod.rs"];
     assert_eq!(lines_outside(&allowed, |line| line.contains("reqwest")), NONE);
     let gateway = sources().into_iter().find(|source| source.path == "gateway/mod.rs").unwrap();
     assert_eq!(gateway.code.iter().filter(|(_, line)| line.contains("reqwest")).count(), 1);
+}
+
+#[test]
+fn our_own_api_is_called_from_outside_only_by_the_command_line() {
+    assert_eq!(forbidden_imports(&["api", "web", "work", "serve"], |_, name| name != "client"), NONE);
+    assert_eq!(forbidden_imports(&["client"], |_, name| name == "domain" || name == "clock"), NONE);
 }
 
 #[test]

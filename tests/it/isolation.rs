@@ -129,6 +129,7 @@ fn table() -> Vec<Row> {
         row(App, "GET", "/v1/customers/{external_user_id}", 200, NotThere("CustomerNotFound")),
         row(App, "GET", "/v1/events", 200, SeesNothing),
         row(App, "GET", "/v1/events/{event_id}", 200, NotThere("EventNotFound")),
+        row(App, "GET", "/v1/events/stream", 200, NotThere("EventNotFound")).query("after={event_id}"),
         row(App, "GET", "/v1/routes", 200, OnHisOwn).query("currency=IDR&method=qris"),
         row(App, "POST", "/v1/payments", 201, OnHisOwn).body(PAYMENT),
         row(App, "POST", "/v1/events/{event_id}/redeliver", 202, NotThere("EventNotFound")),

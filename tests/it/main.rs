@@ -25,6 +25,8 @@ mod crash;
 mod deliveries;
 mod deltas;
 mod docs;
+mod developer_cli;
+mod event_stream;
 mod fault_proxy;
 mod finding;
 mod idempotency;

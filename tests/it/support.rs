@@ -218,10 +218,16 @@ pub struct Answer {
 }
 
 impl Answer {
-    pub async fn of(response: reqwest::Response) -> Self {
+    /// The answer, read to its end; of a stream, which has none, its beginning.
+    pub async fn of(mut response: reqwest::Response) -> Self {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        Self { status, headers, text: response.text().await.unwrap() }
+        let text = if headers.get("content-type").is_some_and(|value| value == "text/event-stream") {
+            String::from_utf8(response.chunk().await.unwrap().unwrap().to_vec()).unwrap()
+        } else {
+            response.text().await.unwrap()
+        };
+        Self { status, headers, text }
     }
 
     pub fn json(&self) -> Value {
@@ -408,7 +414,12 @@ impl Delivered {
 
 impl Receiver {
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::start_on(0).await
+    }
+
+    /// As [`Receiver::start`], on a port that others know already.
+    pub async fn start_on(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
         let state = Data::new(ReceiverState::default());
         let shared = state.clone();

@@ -1,0 +1,3 @@
+DROP INDEX events_by_position;
+ALTER TABLE events DROP COLUMN horizon;
+ALTER TABLE events DROP COLUMN position;
