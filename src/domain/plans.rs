@@ -1,6 +1,8 @@
 //! Plans and the months that they are counted in. What plans there are is in the settings; what was used is in
 //! `crate::store::usage`.
 
+use std::sync::Arc;
+
 use super::time::Timestamp;
 
 /// The plan of a tenant that has just registered.
@@ -75,16 +77,16 @@ impl Plan {
     }
 }
 
-/// Every plan that there is, the smallest first.
+/// Every plan that there is, the smallest first. A copy shares them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plans(Vec<Plan>);
+pub struct Plans(Arc<[Plan]>);
 
 impl Plans {
     /// Puts plans in order.
     #[must_use]
     pub fn new(mut plans: Vec<Plan>) -> Self {
         plans.sort_by_key(|plan| (plan.monthly_deltas.unwrap_or(i64::MAX), plan.name.clone()));
-        Self(plans)
+        Self(plans.into())
     }
 
     /// Every plan, the smallest first.

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::balances::{MOST_COMPARED, PlacedDelta, stretch_of_customer, sum_of_customer, too_wide};
+use super::balances::{MOST_COMPARED, PlacedDelta, change_over, stretch_of_customer, too_wide};
 use super::views::{Enveloped, render};
 use super::{Gateway, Scope};
 use crate::domain::balances::{MAX_DAYS, MAX_MONTHS, Window};
@@ -157,7 +157,7 @@ impl Gateway {
             let latest = delta_entries::at(conn, stretch.line, customer.deltas)?;
             let mut object = CustomerObject::from(&customer);
             if window != Window::All {
-                object.computed_balance = sum_of_customer(conn, stretch)?;
+                object.computed_balance = change_over(conn, stretch)?.1;
                 object.total_deltas = stretch.length();
             }
             Ok(Ok(render(&Enveloped::new(

@@ -168,10 +168,7 @@ impl Gateway {
                 },
                 None => None,
             };
-            let (sum, count) = match stretch {
-                Some(stretch) => (sum_of_customer(conn, stretch)?, stretch.length()),
-                None => (Decimal::ZERO, 0),
-            };
+            let (count, sum) = stretch.map_or(Ok((0, Decimal::ZERO)), |stretch| change_over(conn, stretch))?;
             let computed_balance = starting_balance.checked_add(sum).ok_or(StoreError::Overflow)?;
             let (mut deltas, mut latest_receipt_id) = (Vec::new(), None);
             if let Some(stretch) = stretch.filter(|stretch| stretch.length() > 0) {
@@ -285,8 +282,8 @@ fn neutral_of_customer(
         Ok(stretch) => stretch,
         Err(fault) => return Ok(Err(fault)),
     };
-    let sum = sum_of_customer(conn, stretch)?;
-    Ok(Ok(Neutral { sum, count: stretch.length(), stretch: Some(stretch), currency: customer.currency }))
+    let (count, sum) = change_over(conn, stretch)?;
+    Ok(Ok(Neutral { sum, count, stretch: Some(stretch), currency: customer.currency }))
 }
 
 /// Of all customers that API keys emitted for: what payments posted is in their currencies, and in no sum of several.
@@ -298,13 +295,8 @@ fn neutral_of_all(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, window: &Wi
         Ok(stretch) => stretch,
         Err(fault) => return Ok(Err(fault)),
     };
-    let mut after = |number: i64| -> StoreResult<(i64, Decimal)> {
-        let entry = delta_entries::at(conn, line, number)?;
-        Ok(entry.map_or((0, Decimal::ZERO), |entry| (entry.emitted, entry.emitted_sum.decimal())))
-    };
-    let (before, end) = (after(stretch.first - 1)?, after(stretch.last)?);
-    let sum = end.1.checked_sub(before.1).ok_or(StoreError::Overflow)?;
-    Ok(Ok(Neutral { sum, count: end.0 - before.0, stretch: Some(stretch), currency: None }))
+    let (count, sum) = change_over(conn, stretch)?;
+    Ok(Ok(Neutral { sum, count, stretch: Some(stretch), currency: None }))
 }
 
 /// The amounts of a stretch by reference, those that API keys emitted where it is of all customers.
@@ -376,14 +368,18 @@ fn sequence_of(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, point: &Point)
     Ok(entry.filter(|entry| entry.ledger_id == ledger.ledger_id).map(|entry| entry.sequence))
 }
 
-/// The sum of a stretch of a customer's line.
-pub(super) fn sum_of_customer(conn: &mut Conn, stretch: Stretch) -> StoreResult<Decimal> {
-    let mut after = |number: i64| -> StoreResult<Decimal> {
-        let entry = delta_entries::at(conn, stretch.line, number)?;
-        Ok(entry.map_or(Decimal::ZERO, |entry| entry.customer_sum.decimal()))
+/// How many deltas of a stretch add to balances, and what they add: all of a customer's, or those that API keys emitted of
+/// everybody's. Two entries are read, however long the stretch is: each has the sums up to it.
+pub(super) fn change_over(conn: &mut Conn, stretch: Stretch) -> StoreResult<(i64, Decimal)> {
+    let mut up_to = |number: i64| -> StoreResult<(i64, Decimal)> {
+        let Some(entry) = delta_entries::at(conn, stretch.line, number)? else { return Ok((0, Decimal::ZERO)) };
+        Ok(match stretch.line {
+            Line::Customer(_) => (number, entry.customer_sum.decimal()),
+            Line::Ledger(_) => (entry.emitted, entry.emitted_sum.decimal()),
+        })
     };
-    let (before, end) = (after(stretch.first - 1)?, after(stretch.last)?);
-    end.checked_sub(before).ok_or(StoreError::Overflow)
+    let (before, end) = (up_to(stretch.first - 1)?, up_to(stretch.last)?);
+    Ok((end.0 - before.0, end.1.checked_sub(before.1).ok_or(StoreError::Overflow)?))
 }
 
 pub(super) fn too_wide(how_much: &str) -> Fault {

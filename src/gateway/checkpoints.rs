@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::audit::{self, Deed};
 use super::balance_customers::customer_not_found;
-use super::balances::{Stretch, stretch_of, sum_of_customer};
+use super::balances::{Stretch, change_over, stretch_of};
 use super::views::{Enveloped, render};
 use super::webhook_endpoints::tenant_event;
 use super::{Gateway, Scope};
@@ -13,14 +13,14 @@ use crate::config::Settings;
 use crate::domain::balances::Window;
 use crate::domain::decimals::Decimal;
 use crate::domain::ids::{CheckpointId, EventId};
-use crate::domain::merkle::{Frontier, Hash, TreeFault};
+use crate::domain::merkle::{Frontier, Hash, Stored, TreeFault};
 use crate::domain::money::Currency;
 use crate::domain::notes::{CheckpointText, origin, span};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::checkpoints::{CheckpointRow, Hashes, NodeRow, TreeRow};
-use crate::store::delta_entries::{self, Line};
-use crate::store::{Conn, Lane, Page, StoreError, StoreResult, checkpoints, events, ledger_customers, ledgers};
+use crate::store::delta_entries::Line;
+use crate::store::{Lane, Page, StoreError, checkpoints, events, ledger_customers, ledgers};
 
 /// How many leaf hashes are read at once while a tree grows: no connection is held for longer.
 const LEAVES_AT_ONCE: u64 = 32_768;
@@ -200,7 +200,7 @@ impl Gateway {
             let leaves = self
                 .read(move |conn| {
                     let mut hashes = Hashes { conn, tree: &of };
-                    crate::domain::merkle::Stored::leaves(&mut hashes, from, to)
+                    Stored::leaves(&mut hashes, from, to)
                 })
                 .await?;
             if leaves.len() as u64 != to - from {
@@ -249,7 +249,7 @@ impl Gateway {
                     period: period.clone(),
                     size,
                     root: root.to_vec(),
-                    net_change: net_change(conn, stretch)?.into(),
+                    net_change: change_over(conn, stretch)?.1.into(),
                     note: note.clone(),
                     created_at: now,
                 };
@@ -360,19 +360,6 @@ pub(super) fn key_name(settings: &Settings) -> String {
     let url = settings.base_url();
     let authority = url.split_once("://").map_or(url.as_str(), |(_, rest)| rest);
     authority.split('/').next().unwrap_or_default().to_owned()
-}
-
-/// What a stretch adds to balances: a customer's, or that of all that API keys emitted.
-fn net_change(conn: &mut Conn, stretch: Stretch) -> StoreResult<Decimal> {
-    if matches!(stretch.line, Line::Customer(_)) {
-        return sum_of_customer(conn, stretch);
-    }
-    let mut after = |number: i64| -> StoreResult<Decimal> {
-        let entry = delta_entries::at(conn, stretch.line, number)?;
-        Ok(entry.map_or(Decimal::ZERO, |entry| entry.emitted_sum.decimal()))
-    };
-    let (before, end) = (after(stretch.first - 1)?, after(stretch.last)?);
-    end.checked_sub(before).ok_or(StoreError::Overflow)
 }
 
 pub(super) fn checkpoint_not_found() -> Fault {

@@ -19,7 +19,7 @@ use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::store::deltas::{DeltaRow, Reference, Standing};
 use crate::store::payments::Payment;
-use crate::store::{Conn, Lane, StoreError, StoreResult, apps, delta_entries, deltas};
+use crate::store::{Conn, StoreError, StoreResult, apps, delta_entries, deltas};
 
 /// Random bytes of a salt.
 const SALT_BYTES: usize = 16;
@@ -173,15 +173,7 @@ impl Gateway {
             };
             Ok(tell(&drafts, &taken).map(|body| Fresh { status: 201, body, payment_id: None }))
         };
-        let lane = scope.tenant_id.as_str();
-        let answer = match once {
-            Some(once) => self.once(once, lane, work).await,
-            None => {
-                let now = self.clock.now();
-                let fresh = self.write(Lane::Of(lane), move |conn| work(conn, now)).await??;
-                Ok(Answer { status: fresh.status, body: fresh.body, is_replay: false })
-            }
-        };
+        let answer = self.once_if_keyed(once, scope.tenant_id.as_str(), work).await;
         self.deltas_wanted.notify_one();
         answer
     }
@@ -283,9 +275,9 @@ fn take_in(
     let references: Vec<Reference> = drafts.iter().filter_map(reference_of).collect();
     let mut known: HashMap<Reference, (DeltaRow, &'static str)> = HashMap::new();
     if !references.is_empty() {
-        for (reference, row) in deltas::of_references(conn, tenant_id, mode, &references)? {
-            let standing = deltas::find(conn, tenant_id, mode, &row.record_id)?.ok_or(StoreError::Missing)?;
-            known.insert(reference, (row, status(&standing)));
+        for (reference, standing) in deltas::of_references(conn, tenant_id, mode, &references)? {
+            let status = status(&standing);
+            known.insert(reference, (standing.0, status));
         }
     }
     let (ids, salts) = (DeltaId::consecutive(in_order(now), drafts.len()), salts(drafts.len()));
@@ -299,7 +291,7 @@ fn take_in(
             taken.push(if is_same { TakenAs::Known(row.clone(), status) } else { TakenAs::Contradicts });
             continue;
         }
-        let mut row = DeltaRow {
+        let row = with_content_hash(DeltaRow {
             record_id,
             tenant_id: tenant_id.clone(),
             mode,
@@ -314,8 +306,7 @@ fn take_in(
             content_hash: Vec::new(),
             counted_in: Some(counted_in.clone()),
             created_at: now,
-        };
-        row.content_hash = content_hash(&row).to_vec();
+        });
         if let Some(reference) = reference {
             known.insert(reference, (row.clone(), "QUEUED"));
         }
@@ -329,6 +320,12 @@ fn take_in(
         deltas::insert(conn, &fresh)?;
     }
     Ok(Ok(taken))
+}
+
+/// The row with the hash of what it says.
+fn with_content_hash(row: DeltaRow) -> DeltaRow {
+    let content_hash = content_hash(&row).to_vec();
+    DeltaRow { content_hash, ..row }
 }
 
 /// SHA-256 of what a row says.
@@ -363,7 +360,7 @@ pub(super) fn post_of_payment(
     let (Some(record_id), Some(salt)) = (DeltaId::consecutive(in_order(now), 1).pop(), salts(1).pop()) else {
         return Err(StoreError::Missing);
     };
-    let mut row = DeltaRow {
+    let row = with_content_hash(DeltaRow {
         record_id,
         tenant_id,
         mode: payment.mode,
@@ -377,8 +374,7 @@ pub(super) fn post_of_payment(
         content_hash: Vec::new(),
         counted_in: None,
         created_at: now,
-    };
-    row.content_hash = content_hash(&row).to_vec();
+    });
     deltas::insert(conn, std::slice::from_ref(&row))
 }
 

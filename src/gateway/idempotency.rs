@@ -170,6 +170,19 @@ impl Gateway {
         })
         .await?
     }
+
+    /// As [`Gateway::once`]; a request that came without a key is simply done.
+    pub(super) async fn once_if_keyed<F>(&self, once: Option<Once>, lane: &str, work: F) -> Outcome<Answer>
+    where
+        F: Fn(&mut Conn, Timestamp) -> StoreResult<Outcome<Fresh>> + Send + 'static,
+    {
+        if let Some(once) = once {
+            return self.once(once, lane, work).await;
+        }
+        let now = self.clock.now();
+        let fresh = self.write(Lane::Of(lane), move |conn| work(conn, now)).await??;
+        Ok(Answer { status: fresh.status, body: fresh.body, is_replay: false })
+    }
 }
 
 /// The answer to a request that is not new.

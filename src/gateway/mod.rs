@@ -106,7 +106,7 @@ pub use overview::{EndpointState, Overview};
 pub use payments::PaymentPage;
 pub use provider_accounts::AccountOptions;
 pub use provider_forms::{ProviderField, ProviderForm};
-pub use proving::KnownRoot;
+pub use proving::{KnownRoot, MOST_OF_A_RECEIPT};
 pub use rails::Checked;
 pub use reconcile::{ReconcileOptions, Reconciled, ReportSource};
 pub use scope::{Member, Scope, Who};

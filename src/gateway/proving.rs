@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::balances::{Stretch, sum_of_customer};
+use super::balances::{Stretch, change_over};
 use super::checkpoints::{CheckpointObject, CheckpointScope, checkpoint_not_found, unreadable};
 use super::deltas::{delta_not_found, previous_hash};
 use super::verifying::leaf_of;
@@ -21,7 +21,7 @@ use crate::store::checkpoints::{CheckpointRow, Hashes, TreeRow};
 use crate::store::{StoreError, checkpoints, delta_entries, deltas};
 
 /// The most deltas that a receipt has.
-const MOST_OF_A_RECEIPT: i64 = 10_000;
+pub const MOST_OF_A_RECEIPT: i64 = 10_000;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -134,7 +134,7 @@ impl Gateway {
                 Some(entry) => entry.customer_sum.decimal(),
                 None => Decimal::ZERO,
             };
-            let net_change = sum_of_customer(conn, stretch)?;
+            let (_, net_change) = change_over(conn, stretch)?;
             let rows = delta_entries::stretch(conn, stretch.line, stretch.first, stretch.last)?;
             let before: Vec<i64> = rows.iter().map(|(entry, _)| entry.sequence - 1).collect();
             let before = delta_entries::hashes_at(conn, found.ledger_id, &before)?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::idempotency::{Answer, Once, replay};
+use super::idempotency::{Answer, Fresh, Once};
 use super::views::{raw, render};
 use super::webhook_endpoints::tenant_event;
 use super::{Gateway, Scope};
@@ -15,7 +15,6 @@ use crate::domain::mode::Mode;
 use crate::domain::time::Timestamp;
 use crate::domain::writes::{Bucket, WriteItem, WriteRefusal, add};
 use crate::error::{Code, Fault, Outcome};
-use crate::store::requests::{self, Claimed};
 use crate::store::writes::{self, BucketRow, WriteRequestRow};
 use crate::store::{Conn, Lane, StoreError, StoreResult, events};
 
@@ -51,7 +50,6 @@ impl Gateway {
     pub async fn accept_writes(&self, scope: &Scope, once: Option<Once>, items: &[WriteItem]) -> Outcome<Answer> {
         scope.require_scope(WRITE)?;
         let now = self.clock.now();
-        let claim = once.map(|once| once.claim);
         let limit = i64::from(self.settings.writes_queue_limit);
         let item_count = i64::try_from(items.len()).unwrap_or(i64::MAX);
         let row = WriteRequestRow {
@@ -69,26 +67,13 @@ impl Gateway {
             "requestId": row.request_id, "itemCount": item_count, "status": "queued",
             "message": "The items are queued and will be verified in turn.",
         }));
-        let answer = self
-            .write(Lane::Of(scope.tenant_id.as_str()), move |conn| {
-                if let Some(claim) = &claim {
-                    match requests::look_up(conn, claim, now)? {
-                        Claimed::New => {}
-                        seen => return Ok(replay(seen)),
-                    }
-                }
-                let place = writes::take_place(conn, &row.tenant_id, row.mode, item_count, limit, now)?;
-                let Some(sequence) = place else { return Ok(Err(line_is_full(limit))) };
-                if let Some(claim) = &claim
-                    && requests::claim(conn, claim, 202, &body, None, now)? != Claimed::New
-                {
-                    // Another process answered the same request meanwhile: undo, look again.
-                    return Err(StoreError::Raced);
-                }
-                writes::insert(conn, &WriteRequestRow { sequence, ..row.clone() })?;
-                Ok(Ok(Answer { status: 202, body: body.clone(), is_replay: false }))
-            })
-            .await??;
+        let work = move |conn: &mut Conn, now: Timestamp| {
+            let place = writes::take_place(conn, &row.tenant_id, row.mode, item_count, limit, now)?;
+            let Some(sequence) = place else { return Ok(Err(line_is_full(limit))) };
+            writes::insert(conn, &WriteRequestRow { sequence, ..row.clone() })?;
+            Ok(Ok(Fresh { status: 202, body: body.clone(), payment_id: None }))
+        };
+        let answer = self.once_if_keyed(once, scope.tenant_id.as_str(), work).await?;
         self.writes_wanted.notify_one();
         Ok(answer)
     }

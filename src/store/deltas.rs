@@ -98,6 +98,18 @@ fn insert_arrays(conn: &mut diesel::PgConnection, rows: &[DeltaRow]) -> StoreRes
     Ok(())
 }
 
+/// A delta, its place in the line if it has one, and why not if it never will.
+pub type Standing = (DeltaRow, Option<EntryRow>, Option<FailureRow>);
+
+/// Deltas as they stand.
+macro_rules! standings {
+    () => {
+        deltas::table
+            .left_join(delta_entries::table.on(delta_entries::record_id.eq(deltas::record_id)))
+            .left_join(delta_failures::table.on(delta_failures::record_id.eq(deltas::record_id)))
+    };
+}
+
 /// A customer and one of its references.
 pub type Reference = (String, String);
 
@@ -107,8 +119,8 @@ pub fn of_references(
     tenant_id: &TenantId,
     mode: Mode,
     references: &[Reference],
-) -> StoreResult<HashMap<Reference, DeltaRow>> {
-    let found: Vec<DeltaRow> = match conn {
+) -> StoreResult<HashMap<Reference, Standing>> {
+    let found: Vec<Standing> = match conn {
         Conn::Postgres(inner) if references.len() > 1 => {
             #[derive(QueryableByName)]
             struct Found {
@@ -134,12 +146,12 @@ pub fn of_references(
                 return Ok(HashMap::new());
             }
             let ids: Vec<String> = found.into_iter().map(|row| row.record_id).collect();
-            deltas::table.filter(deltas::record_id.eq_any(ids)).load(inner)?
+            standings!().filter(deltas::record_id.eq_any(ids)).load(inner)?
         }
         _ => {
             let mut found = Vec::new();
             for (customer_id, reference_id) in references {
-                let one = deltas::table
+                let one = standings!()
                     .filter(deltas::tenant_id.eq(tenant_id))
                     .filter(deltas::mode.eq(mode))
                     .filter(deltas::customer_id.eq(customer_id))
@@ -150,21 +162,16 @@ pub fn of_references(
             found
         }
     };
-    let keyed = found.into_iter().filter_map(|row| {
-        let reference = row.reference_id.clone()?;
-        Some(((row.customer_id.clone(), reference), row))
+    let keyed = found.into_iter().filter_map(|standing| {
+        let reference = standing.0.reference_id.clone()?;
+        Some(((standing.0.customer_id.clone(), reference), standing))
     });
     Ok(keyed.collect())
 }
 
-/// A delta, its place in the line if it has one, and why not if it never will.
-pub type Standing = (DeltaRow, Option<EntryRow>, Option<FailureRow>);
-
 /// A tenant's delta in a mode.
 pub fn find(conn: &mut Conn, tenant_id: &TenantId, mode: Mode, record_id: &DeltaId) -> StoreResult<Option<Standing>> {
-    Ok(deltas::table
-        .left_join(delta_entries::table.on(delta_entries::record_id.eq(deltas::record_id)))
-        .left_join(delta_failures::table.on(delta_failures::record_id.eq(deltas::record_id)))
+    Ok(standings!()
         .filter(deltas::record_id.eq(record_id))
         .filter(deltas::tenant_id.eq(tenant_id))
         .filter(deltas::mode.eq(mode))
@@ -180,9 +187,7 @@ pub fn of_payment(
     references: &[&str],
     most: i64,
 ) -> StoreResult<Vec<Standing>> {
-    let mut found: Vec<Standing> = deltas::table
-        .left_join(delta_entries::table.on(delta_entries::record_id.eq(deltas::record_id)))
-        .left_join(delta_failures::table.on(delta_failures::record_id.eq(deltas::record_id)))
+    let mut found: Vec<Standing> = standings!()
         .filter(deltas::reference_id.eq_any(references))
         .filter(deltas::currency.is_not_null())
         .filter(deltas::tenant_id.eq(tenant_id))

@@ -22,13 +22,10 @@ use crate::domain::money::Currency;
 use crate::domain::plans::Period;
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
-use crate::gateway::{AppName, CustomerStory, Gateway, LedgerCustomer};
+use crate::gateway::{AppName, CustomerStory, Gateway, LedgerCustomer, MOST_OF_A_RECEIPT};
 use crate::problem::Answered;
 
 const PATH: &str = "/console/balances";
-
-/// How many deltas a receipt has at the most, and how many a page lists.
-const MOST_OF_A_RECEIPT: i64 = 10_000;
 
 /// The address of a customer's page. An id may hold any character; one that a browser would take for a step up the path
 /// is told in the query.

@@ -135,7 +135,7 @@ impl Reader {
             "python" => {
                 let own = self.directory.join(".venv/bin/python");
                 let mut command = Command::new(if own.exists() { own } else { "python3".into() });
-                if self.page != "start" {
+                if self.page != "start" || self.language != "python" {
                     command.env("PYTHONPATH", root().join("sdk/python/src"));
                 }
                 command.arg(write("py", &code));
@@ -223,7 +223,7 @@ impl Reader {
                 self.wait_for(name, "listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()).await;
             }
             "server" => self.wait_for_text(name, "serving").await,
-            _ => self.wait_for_text(name, "listening").await,
+            _ => self.wait_for_text(name, "Ctrl-C ends.").await,
         }
     }
 
@@ -282,7 +282,10 @@ impl Reader {
                 (_, "run", "postgres") => on_postgres(&self.directory, &code),
                 (language, "run", name) if name != "operator" => {
                     self.run().await;
-                    if !is_for_others {
+                    // Who has no choice of his own takes that in Python.
+                    let is_mine = |block: &Block| block.directive.1 == name && block.language == self.language;
+                    let is_last_resort = language == "python" && !blocks(self.page).iter().any(is_mine);
+                    if !is_for_others || is_last_resort {
                         self.start(name, language, &code).await;
                     }
                 }
