@@ -51,13 +51,14 @@ export function exact(value: DecimalLike | bigint, path: string): Exact {
   return new Exact(text);
 }
 
-/** JSON as `JSON.stringify` writes it, with exact numbers by their texts. */
-export function writeExact(value: unknown): string {
+/** JSON as `JSON.stringify` writes it, with exact numbers by their texts; undefined for what has no place in JSON. */
+export function writeExact(value: unknown): string | undefined {
   if (value instanceof Exact) return value.text;
-  if (Array.isArray(value)) return `[${value.map((item) => writeExact(item ?? null)).join(",")}]`;
-  if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-    const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-    return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${writeExact(field)}`).join(",")}}`;
-  }
-  return JSON.stringify(value) ?? "null";
+  if (Array.isArray(value)) return `[${value.map((item) => writeExact(item) ?? "null").join(",")}]`;
+  if (typeof value !== "object" || value === null || "toJSON" in value) return JSON.stringify(value);
+  const fields = Object.entries(value).flatMap(([name, field]) => {
+    const text = writeExact(field);
+    return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];
+  });
+  return `{${fields.join(",")}}`;
 }

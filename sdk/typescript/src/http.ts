@@ -137,7 +137,10 @@ export class Transport {
     } catch (error) {
       callers?.throwIfAborted();
       if (controller.signal.aborted) return new TimeoutError(`no answer within ${Math.round(milliseconds)} ms`);
-      return connectionError(error);
+      const failure = connectionError(error);
+      if (!failure.message.endsWith(LOST_421) || request.text === "") return failure;
+      const answer = await this.#try(readingAlike(request), milliseconds, callers);
+      return answer instanceof ModeNotServedError ? answer : failure;
     } finally {
       clearTimeout(timer);
       callers?.removeEventListener("abort", stop);
@@ -197,13 +200,23 @@ export class Transport {
 /** A URL without user, query and fragment. */
 const URL_FORM = /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~/-]*)?$/;
 
+/**
+ * How the `fetch` of Node 18 fails when a 421 answers a body: it sends the body, which is spent, once more. A GET gets
+ * the same answer whole.
+ */
+const LOST_421 = "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH";
+
+function readingAlike({ auth }: Request): Request {
+  return requestOf({ method: "GET", path: auth === "apiKey" ? "/api/v1/whoami" : "/v1/customers", auth });
+}
+
 function requestOf(call: Call): Request {
   const { method, body, options } = call;
   checkMoney(body);
   return {
     ...call,
     target: targetOf(call),
-    text: body === undefined ? "" : writeExact(body),
+    text: writeExact(body) ?? "",
     isTaken: false,
     idempotencyKey: method === "POST" ? checkedKey(options?.idempotencyKey ?? randomUUID()) : undefined,
   };

@@ -1,6 +1,7 @@
 // How a client is set up, what it never shows, and to whom it speaks when it is sent elsewhere.
 
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { afterEach, describe, it } from "node:test";
 import { inspect } from "node:util";
 import * as sdk from "switchyard-pay";
@@ -72,6 +73,19 @@ describe("a client", () => {
     Object.assign(process.env, { PAY_API_KEY: apiKeyOf("live") });
     refused({ publicKey: KEY, secret: SECRET }, /apiKey of mode live/);
     assert.equal(new Switchyard({ baseUrl, expectMode: "live" }).mode, "live");
+  });
+
+  it("writes bodies as JSON.stringify does, and says who it is", async () => {
+    const { version } = createRequire(import.meta.url)("switchyard-pay/package.json");
+    const sent = [];
+    const fetch = async (_, init) => (sent.push(init), Response.json({}));
+    const client = new Switchyard({ publicKey: KEY, secret: SECRET, baseUrl: "https://a.example", fetch });
+    const odd = { date: new Date(0), none: undefined, call: () => 1, list: [undefined, null, () => 1, -0, NaN], "": "é\u2028\ud800\"" };
+    for (const metadata of [odd, { deep: [odd, { odd }] }, Object.assign(Object.create(null), { a: 1 }), {}]) {
+      await client.payments.create({ ...PAYMENT, metadata, description: undefined });
+      assert.equal(sent.at(-1).body, JSON.stringify({ ...PAYMENT, metadata, description: undefined }));
+    }
+    assert.equal(sent[0].headers["User-Agent"], `switchyard-pay-node/${version}`);
   });
 
   it("never shows its secrets", async (t) => {

@@ -97,7 +97,7 @@ describe("a signed app", () => {
       assert.equal(data.length, 1, external_user_id);
     }
     for (const id of ["", ".", ".."]) {
-      assert.throws(() => client.customers.get(id), sdk.ValidationError);
+      await assert.rejects(client.customers.get(id), sdk.ValidationError);
     }
   });
 
@@ -233,7 +233,8 @@ describe("a server without the key's mode", () => {
     });
     const amounts = [50000, 60000];
     const payments = await Promise.all(amounts.map((amount_minor) => client.payments.create({ ...PAYMENT, amount_minor })));
-    assert.deepEqual(asked, [first.url, first.url, other.url, other.url]);
+    assert.equal(new Set(payments.map(({ payment_id }) => payment_id)).size, 2);
+    assert.deepEqual(asked.filter((url) => url !== first.url), [other.url, other.url]);
     asked = [];
     await client.payments.get(payments[0].payment_id);
     assert.deepEqual(asked, [other.url]);

@@ -39,10 +39,10 @@ describe("the package", () => {
 
   it("holds what is built and nothing else", async () => {
     const names = listed.map(({ path }) => path);
-    for (const name of ["README.md", "LICENSE", "package.json", "dist/esm.mjs", "dist/index.js", "dist/index.d.ts"]) {
+    for (const name of ["README.md", "LICENSE", "package.json", "dist/esm.mjs", "dist/index.d.ts", "examples/express.mjs"]) {
       assert.ok(names.includes(name), name);
     }
-    assert.deepEqual(names.filter((name) => !/^(dist\/|README\.md$|LICENSE$|package\.json$)/.test(name)), []);
+    assert.deepEqual(names.filter((name) => !/^(dist\/|examples\/|README\.md$|LICENSE$|package\.json$)/.test(name)), []);
     const manifest = JSON.parse(await readFile(join(project, "node_modules/switchyard-pay/package.json"), "utf8"));
     assert.deepEqual([manifest.dependencies, manifest.license], [undefined, "Apache-2.0"]);
   });
