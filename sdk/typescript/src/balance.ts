@@ -42,7 +42,12 @@ class LedgerResource {
     this.#transport = transport;
   }
 
-  protected read<T>(path: string, options?: CallOptions, query?: object, auth: "apiKey" | "none" = "apiKey"): Promise<T> {
+  protected read<T>(
+    path: string,
+    options?: CallOptions,
+    query?: object,
+    auth: "apiKey" | "none" = "apiKey",
+  ): Promise<T> {
     return this.#transport.call<T>({ method: "GET", path, query, options, auth });
   }
 
@@ -88,7 +93,8 @@ export class Balance extends LedgerResource {
   /** A customer's balance, and a page of the deltas that make it. The balance covers all of them. */
   async derive(customerId: string, query: DeriveQuery = {}, options?: CallOptions): Promise<Derived> {
     const { startingBalance, ...rest } = query;
-    const starting = startingBalance === undefined ? {} : { startingBalance: exact(startingBalance, "startingBalance").text };
+    const starting =
+      startingBalance === undefined ? {} : { startingBalance: exact(startingBalance, "startingBalance").text };
     return this.read(path`/api/v1/balance/derive/${customerId}`, options, { ...rest, ...starting });
   }
 

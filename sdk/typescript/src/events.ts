@@ -36,16 +36,15 @@ interface Canonical<Type extends string, Status> {
   metadata: Metadata;
 }
 
-export interface PaymentEvent
-  extends Canonical<
-    | "payment.succeeded"
-    | "payment.failed"
-    | "payment.canceled"
-    | "payment.paid_after_close"
-    | "payment.quarantined"
-    | "payment.reversed",
-    PaymentStatus
-  > {
+export interface PaymentEvent extends Canonical<
+  | "payment.succeeded"
+  | "payment.failed"
+  | "payment.canceled"
+  | "payment.paid_after_close"
+  | "payment.quarantined"
+  | "payment.reversed",
+  PaymentStatus
+> {
   /** Why it was quarantined. */
   reason?: string | null;
 }
@@ -54,16 +53,15 @@ export interface RefundEvent extends Canonical<"refund.succeeded" | "refund.fail
   refund_id: string;
   reason: string | null;
 }
-export interface SubscriptionEvent
-  extends Canonical<
-    | "subscription.created"
-    | "subscription.active"
-    | "subscription.past_due"
-    | "subscription.renewed"
-    | "subscription.canceled"
-    | "subscription.ended",
-    SubscriptionStatus
-  > {
+export interface SubscriptionEvent extends Canonical<
+  | "subscription.created"
+  | "subscription.active"
+  | "subscription.past_due"
+  | "subscription.renewed"
+  | "subscription.canceled"
+  | "subscription.ended",
+  SubscriptionStatus
+> {
   subscription_id: string;
   current_period_end: Moment | null;
   cancel_at_period_end: boolean;

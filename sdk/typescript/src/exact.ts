@@ -41,10 +41,12 @@ class Exact {
 /** The exact number that a text, a number or a bigint is, for [`writeExact`]. `path` is told when it is none. */
 export function exact(value: DecimalLike | bigint, path: string): Exact {
   const text = String(value);
-  const refuse = (reason: string) =>
-    new ValidationError(`${path} ${reason}`, { fields: [{ path, reason }] });
-  if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text)) throw refuse("must be a decimal, as -42.5 or \"-42.5\"");
-  const digits = text.replace(/[eE].*$/, "").replace(/[-.]/g, "").replace(/^0+/, "");
+  const refuse = (reason: string) => new ValidationError(`${path} ${reason}`, { fields: [{ path, reason }] });
+  if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text)) throw refuse('must be a decimal, as -42.5 or "-42.5"');
+  const digits = text
+    .replace(/[eE].*$/, "")
+    .replace(/[-.]/g, "")
+    .replace(/^0+/, "");
   if (typeof value === "number" && digits.replace(/0+$/, "").length > 15) {
     throw refuse(`has more digits than a number can be trusted with (${text}): give it as a text`);
   }

@@ -169,7 +169,8 @@ export class Transport {
       case "none":
         return {};
       case "apiKey":
-        if (apiKey === undefined) throw new AuthenticationError("this call wants an API key: give apiKey or PAY_API_KEY");
+        if (apiKey === undefined)
+          throw new AuthenticationError("this call wants an API key: give apiKey or PAY_API_KEY");
         return { "X-Api-Key": apiKey };
       case "signature":
         if (this.#signer !== undefined) return this.#signer.headers(method, target, text, isTaken);
@@ -178,10 +179,10 @@ export class Transport {
   }
 
   /**
-   * Moves to the server that a 421 of `from` names, and says whether it did. A request carries what was made with the secret, or
-   * the API key itself. So it goes to servers that the caller named, and to others only on a word that can be trusted:
-   * whoever answered over https may name an https server; a server on this machine, for keys that are not live, another
-   * on this machine or an https one.
+   * Moves to the server that a 421 of `from` names, and says whether it did. A request carries what was made with the
+   * secret, or the API key itself. So it goes to servers that the caller named, and to others only on a word that can be
+   * trusted: whoever answered over https may name an https server; a server on this machine, for keys that are not live,
+   * another on this machine or an https one.
    */
   #follow(failure: SwitchyardError, from: URL): boolean {
     if (!(failure instanceof ModeNotServedError) || !URL_FORM.test(failure.modeUrl ?? "")) return false;

@@ -49,7 +49,9 @@ class Resource {
   }
 
   protected pages<T>(path: string, query?: object, options?: CallOptions): Pages<T> {
-    return new Pages((cursor) => this.read<Page<T>>(path, options, cursor === undefined ? query : { ...query, cursor }));
+    return new Pages((cursor) =>
+      this.read<Page<T>>(path, options, cursor === undefined ? query : { ...query, cursor }),
+    );
   }
 
   protected open(call: Call, signal: AbortSignal): Promise<Response> {
@@ -101,7 +103,11 @@ export class Subscriptions extends Resource {
     return this.pages("/v1/subscriptions", query, options);
   }
   /** Ends it with its period, or with `at_period_end: false` at once. */
-  async cancel(subscriptionId: string, how?: { at_period_end?: boolean }, options?: CallOptions): Promise<Subscription> {
+  async cancel(
+    subscriptionId: string,
+    how?: { at_period_end?: boolean },
+    options?: CallOptions,
+  ): Promise<Subscription> {
     return this.write(path`/v1/subscriptions/${subscriptionId}/cancel`, how, options);
   }
 }

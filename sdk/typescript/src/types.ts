@@ -105,10 +105,10 @@ export interface Invoice {
   metadata: Metadata;
   external_id: string | null;
   hosted_url: string;
-  payments: (Pick<
+  payments: Pick<
     Payment,
     "payment_id" | "status" | "method" | "amount_minor" | "paid_minor" | "refunded_minor" | "created_at"
-  >)[];
+  >[];
   created_at: Moment;
   updated_at: Moment;
   paid_at: Moment | null;

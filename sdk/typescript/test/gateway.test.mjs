@@ -35,7 +35,10 @@ describe("a signed app", () => {
 
   const paid = async (more = {}) => {
     const payment = await client.payments.create({ ...PAYMENT, mock: { outcome: "succeed" }, ...more });
-    return until(() => client.payments.get(payment.payment_id), ({ status }) => status !== "initiated");
+    return until(
+      () => client.payments.get(payment.payment_id),
+      ({ status }) => status !== "initiated",
+    );
   };
 
   it("creates a payment, sees it paid, and gives a part of it back", async () => {
@@ -86,7 +89,10 @@ describe("a signed app", () => {
     const first = await client.payments.list({ external_user_id, limit: 2 }).page();
     assert.equal(first.data.length, 2);
     const second = await client.payments.list({ external_user_id, limit: 2, cursor: first.next_cursor }).page();
-    assert.deepEqual(second.data.map(({ payment_id }) => payment_id), found.slice(2, 4));
+    assert.deepEqual(
+      second.data.map(({ payment_id }) => payment_id),
+      found.slice(2, 4),
+    );
   });
 
   it("signs paths and queries as they are sent, whatever is in them", async () => {
@@ -180,7 +186,12 @@ describe("a signed app", () => {
 
   it("lists events and sends them again", async () => {
     const { payment_id } = await paid();
-    const [found] = (await until(() => client.events.list({ payment_id }).page(), ({ data }) => data.length > 0)).data;
+    const [found] = (
+      await until(
+        () => client.events.list({ payment_id }).page(),
+        ({ data }) => data.length > 0,
+      )
+    ).data;
     const event = await client.events.get(found.event_id);
     assert.equal(event.body.event, "payment.succeeded");
     assert.equal(event.deliveries.length, 1);
@@ -232,16 +243,25 @@ describe("a server without the key's mode", () => {
       fetch: counting,
     });
     const amounts = [50000, 60000];
-    const payments = await Promise.all(amounts.map((amount_minor) => client.payments.create({ ...PAYMENT, amount_minor })));
+    const payments = await Promise.all(
+      amounts.map((amount_minor) => client.payments.create({ ...PAYMENT, amount_minor })),
+    );
     assert.equal(new Set(payments.map(({ payment_id }) => payment_id)).size, 2);
-    assert.deepEqual(asked.filter((url) => url !== first.url), [other.url, other.url]);
+    assert.deepEqual(
+      asked.filter((url) => url !== first.url),
+      [other.url, other.url],
+    );
     asked = [];
     await client.payments.get(payments[0].payment_id);
     assert.deepEqual(asked, [other.url]);
 
     const nowhere = await startServer((end) => endings.push(end), { SWITCHYARD__SERVER__MODES: "live" });
     const lost = new Switchyard({ baseUrl: nowhere.url, publicKey: app.public_key, secret: app.secret });
-    await assert.rejects(lost.payments.create(PAYMENT), { name: "ModeNotServedError", mode: "test", modeUrl: undefined });
+    await assert.rejects(lost.payments.create(PAYMENT), {
+      name: "ModeNotServedError",
+      mode: "test",
+      modeUrl: undefined,
+    });
   });
 });
 

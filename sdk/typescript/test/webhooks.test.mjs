@@ -86,7 +86,10 @@ describe("a webhook", () => {
     refused("bad_signature", BODY, { ...OWN, "X-PAY-Signature": "e2" });
     refused("bad_signature", BODY, { ...OWN, "X-PAY-Timestamp": String(AT + 1) });
     refused("bad_signature", BODY, { ...standard(SECRET), "webhook-id": "evt_2" });
-    refused("bad_signature", BODY, { ...standard(SECRET), "webhook-signature": standard(SECRET)["webhook-signature"].replace("v1,", "v2,") });
+    refused("bad_signature", BODY, {
+      ...standard(SECRET),
+      "webhook-signature": standard(SECRET)["webhook-signature"].replace("v1,", "v2,"),
+    });
     refused("missing_headers", BODY, {});
     refused("missing_headers", BODY, { ...OWN, "X-PAY-Signature": undefined });
     refused("missing_headers", BODY, { ...OWN, "x-pay-signature": OWN["X-PAY-Signature"] });
@@ -95,18 +98,22 @@ describe("a webhook", () => {
       refused("bad_timestamp", BODY, { ...OWN, "X-PAY-Timestamp": timestamp });
     }
     for (const body of [JSON.parse(BODY), undefined, null, [1]]) refused("not_raw_body", body, OWN);
-    for (const secret of ["", " ", [], [""], undefined, "whsec_", [SECRET, ""]]) refused("no_secret", BODY, OWN, secret);
+    for (const secret of ["", " ", [], [""], undefined, "whsec_", [SECRET, ""]])
+      refused("no_secret", BODY, OWN, secret);
     const noJson = "event=payment.succeeded";
     refused("bad_body", noJson, standard(SECRET, noJson));
   });
 
   function refused(reason, body, headers, secret, options = { now }) {
     const secrets = arguments.length > 3 ? secret : SECRET;
-    assert.throws(() => webhooks.verify(body, headers, secrets, options), (error) => {
-      assert.ok(error instanceof WebhookVerificationError, String(error));
-      assert.equal(error.reason, reason);
-      assert.ok(!JSON.stringify(error).includes(SECRET) && !error.stack.includes(SECRET));
-      return true;
-    });
+    assert.throws(
+      () => webhooks.verify(body, headers, secrets, options),
+      (error) => {
+        assert.ok(error instanceof WebhookVerificationError, String(error));
+        assert.equal(error.reason, reason);
+        assert.ok(!JSON.stringify(error).includes(SECRET) && !error.stack.includes(SECRET));
+        return true;
+      },
+    );
   }
 });
