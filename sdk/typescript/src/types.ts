@@ -376,6 +376,7 @@ export interface KnownRoot {
   proofRoot: string;
   recordedAt: Moment;
   summary: { recordCount: number; netChange: Decimal };
+  verification: { verificationReference: string; verificationExplorerUrl: string; verifierKey: string };
 }
 
 // Writes

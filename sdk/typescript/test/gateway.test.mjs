@@ -1,36 +1,28 @@
 // What the client does with a real server: payments and everything around them.
 
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { connect, createServer } from "node:net";
 import { after, before, describe, it } from "node:test";
 import * as sdk from "switchyard-pay";
-import { startServer } from "./support/server.mjs";
+import { startReceiver, startServer, until } from "./support/server.mjs";
 import { PAYMENT } from "./support/stub.mjs";
 
 const { Switchyard, webhooks } = sdk;
 
 describe("a signed app", () => {
-  let server, client, app, received, listener;
+  let server, client, app, received;
   const endings = [];
 
   before(async () => {
     server = await startServer((end) => endings.push(end));
-    received = [];
-    listener = createServer(async (request, response) => {
-      const chunks = [];
-      for await (const chunk of request) chunks.push(chunk);
-      received.push({ body: Buffer.concat(chunks), headers: request.headers });
-      response.writeHead(204).end();
-    });
-    await new Promise((resolve) => listener.listen(0, "127.0.0.1", resolve));
-    app = await server.app({ webhookUrl: `http://127.0.0.1:${listener.address().port}/hook` });
+    const receiver = await startReceiver((end) => endings.push(end));
+    received = receiver.received;
+    app = await server.app({ webhookUrl: receiver.url });
     client = new Switchyard({ baseUrl: server.url, publicKey: app.public_key, secret: app.secret });
   });
   after(async () => {
     for (const end of endings.reverse()) await end();
-    listener.closeAllConnections?.();
-    listener.close();
   });
 
   const paid = async (more = {}) => {
@@ -128,6 +120,30 @@ describe("a signed app", () => {
       assert.equal(error.idempotencyKey, options.idempotencyKey);
       return true;
     });
+  });
+
+  it("makes one payment, though the answers get lost on the way", async (t) => {
+    // Breaks each of the first three connections when the answer comes.
+    let lost = 0;
+    const { hostname, port } = new URL(server.url);
+    const proxy = createServer((near) => {
+      const far = connect(Number(port), hostname);
+      near.pipe(far);
+      far.on("data", (data) => (lost < 3 ? ((lost += 1), near.resetAndDestroy?.()) : near.write(data)));
+      for (const socket of [near, far]) socket.on("error", () => {}).on("close", () => (near.destroy(), far.destroy()));
+    });
+    await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    t.after(() => proxy.close());
+    const baseUrl = `http://127.0.0.1:${proxy.address().port}`;
+    const shaky = new Switchyard({ baseUrl, publicKey: app.public_key, secret: app.secret });
+    const external_user_id = "behind-a-bad-line";
+    const { payment_id } = await shaky.payments.create({ ...PAYMENT, external_user_id });
+    assert.equal(lost, 3);
+    const { data } = await client.payments.list({ external_user_id }).page();
+    assert.deepEqual(
+      data.map((payment) => payment.payment_id),
+      [payment_id],
+    );
   });
 
   it("names every field that is wrong", async () => {
@@ -264,13 +280,3 @@ describe("a server without the key's mode", () => {
     });
   });
 });
-
-/** Asks until the answer is as it should be. */
-async function until(ask, isSo) {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const answer = await ask();
-    if (isSo(answer)) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error("it did not come");
-}
