@@ -222,6 +222,30 @@ describe("the balance ledger", () => {
     }
   });
 
+  it("is never misled by a single character", async () => {
+    for (const delta of ["10", "-2.5"]) await emit("letters", delta);
+    const { recordId } = await emit("letters", "7");
+    for (const document of [await client.balance.receipt("letters"), await client.balance.proof(recordId)]) {
+      const proven = proofs.verify(document, key);
+      const text = JSON.stringify(document);
+      let refused = 0;
+      for (let at = 0; at < text.length; at += 1) {
+        for (const other of ["0", "a", '"', " "]) {
+          const changed = text.slice(0, at) + other + text.slice(at + 1);
+          if (changed === text) continue;
+          try {
+            // What may be changed is what no claim is about, and so is not among what is proven.
+            assert.deepEqual(proofs.verify(changed, key), proven, changed);
+          } catch (error) {
+            assert.ok(error instanceof sdk.ProofVerificationError, `${error}: ${changed}`);
+            refused += 1;
+          }
+        }
+      }
+      assert.ok(refused > 2 * text.length, `${refused} of ${text.length}`);
+    }
+  });
+
   it("adds up writes", async () => {
     const items = [
       { key: "order-1", accountId: "acme", bits: 1 },

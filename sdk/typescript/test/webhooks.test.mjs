@@ -79,6 +79,20 @@ describe("a webhook", () => {
     }
   });
 
+  it("is never believed with a single character changed", () => {
+    for (const [family, headers] of Object.entries({ own: OWN, standard: standard(SECRET) })) {
+      const entries = [["body", BODY], ...Object.entries(headers)];
+      for (const [name, value] of entries) {
+        for (let at = 0; at < value.length; at += 1) {
+          const changed = value.slice(0, at) + (value[at] === "1" ? "2" : "1") + value.slice(at + 1);
+          const [body, more] = name === "body" ? [changed, {}] : [BODY, { [name]: changed }];
+          const verify = () => webhooks.verify(body, { ...headers, ...more }, SECRET, { now });
+          assert.throws(verify, WebhookVerificationError, `${family} ${name} ${changed}`);
+        }
+      }
+    }
+  });
+
   it("is refused with a reason", () => {
     refused("bad_signature", `${BODY} `, OWN);
     refused("bad_signature", BODY, OWN, "another");
