@@ -9,6 +9,7 @@ import type {
   Metadata,
   Mode,
   Moment,
+  Origin,
   PaymentMethod,
   PaymentStatus,
   Refund,
@@ -16,7 +17,7 @@ import type {
   WriteRequest,
 } from "./types.js";
 
-interface Canonical<Type extends string, Status> {
+interface Canonical<Type extends string, Status> extends Origin {
   event: Type;
   /** The same on every attempt: use it to do an event's work once. */
   event_id: string;
@@ -77,8 +78,8 @@ export interface InvoiceEvent {
   currency: string;
   external_user_id: string;
   external_id: string | null;
-  /** The payment that paid it, where there is one. */
-  payment_id?: string | null;
+  /** The payment that paid it; null where there is none. */
+  payment_id: string | null;
   timestamp: Moment;
   metadata: Metadata;
 }

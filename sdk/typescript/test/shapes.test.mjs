@@ -58,6 +58,27 @@ it("the types fit what the server sends", async (t) => {
   await is("Redelivery", client.events.redeliver(events.data[0].event_id));
   await is("Redelivery", client.events.redeliverSince(new Date()));
 
+  // Of a server that has them: see coming.test.mjs.
+  const { paths } = await server.openapi();
+  const line_items = [{ description: "Coffee", quantity: 2, unit_amount_minor: 25000 }];
+  const types = {};
+  if ("/v1/invoices" in paths) {
+    const asked = { external_user_id: "user-42", currency: "IDR", line_items, metadata, external_id: "order-1" };
+    const { invoice_id } = await is("Invoice", client.invoices.create(asked));
+    await is("Page<Invoice>", client.invoices.list({ external_user_id: "user-42" }).page());
+    await is("Invoice", client.invoices.void(invoice_id));
+    Object.assign(types, { "invoice.created": "InvoiceEvent", "invoice.voided": "InvoiceEvent" });
+  }
+  if ("/v1/payment_links" in paths) {
+    await is("PaymentLink", client.paymentLinks.create({ currency: "IDR", amount_minor: 50000, description: "Coffee" }));
+    const chosen = { currency: "IDR", amount_minor: null, min_minor: 10000, max_minor: 90000, description: "Tea" };
+    await is("PaymentLink", client.paymentLinks.create({ ...chosen, uses_max: 3, methods: ["qris"], metadata }));
+    await is("Page<PaymentLink>", client.paymentLinks.list().page());
+  }
+  if ("/v1/customers/{external_user_id}/kyc" in paths) {
+    await is("Customer", client.customers.setKyc(PAYMENT.external_user_id, "approved"));
+  }
+
   const delta = { customerId: "acme", delta: "-42.5", reason: "usage", referenceId: "job-1", metadata };
   const { recordId } = await is("DeltaTaken", client.balance.emit(delta));
   await is("DeltaTaken", client.balance.emit(delta));
@@ -78,14 +99,14 @@ it("the types fit what the server sends", async (t) => {
   const { requestId } = await is("WritesTaken", client.writes.create(items));
   await is("WriteRequest", client.writes.get(requestId));
 
-  const types = {
+  Object.assign(types, {
     "payment.succeeded": "PaymentEvent",
     "refund.succeeded": "RefundEvent",
     "delta.verified": "DeltaVerifiedEvent",
     "checkpoint.verified": "CheckpointVerifiedEvent",
     "verification.completed": "VerificationEvent",
     "webhook.test": "WebhookTestEvent",
-  };
+  });
   const secrets = [app.webhook_secret, endpoint.secret];
   const heard = () => received.map(({ body, headers }) => webhooks.verify(body, headers, secrets));
   const isAll = (found) => Object.keys(types).every((type) => found.some(({ event }) => event === type));
