@@ -38,6 +38,9 @@ describe("a client", () => {
       assert.equal(client.mode, mode);
       await client.payments.get("p");
       assert.equal(sent[0].url, url);
+      // The path of the base URL is for a proxy, and is not signed.
+      const { "X-PAY-Timestamp": timestamp, "X-PAY-Signature": signature } = sent[0].headers;
+      assert.equal(signature, sdk.requestSignature(SECRET, Number(timestamp), "GET", "/v1/payments/p", ""));
       process.env.PAY_URL = "https://environment.example";
       const one = new Switchyard({
         publicKey: keyOf(mode),
