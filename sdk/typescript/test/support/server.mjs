@@ -33,15 +33,16 @@ export async function startServer(after, settings = {}) {
     const { stdout } = await run(program, args, { cwd: directory, env: environment });
     return stdout;
   };
-  await cli("migrate");
-  const child = spawn(program, ["serve"], { cwd: directory, env: environment, stdio: ["ignore", "ignore", "inherit"] });
-  const exited = new Promise((resolve) => child.once("exit", resolve));
+  let stop = async () => {};
   after(async () => {
-    child.kill("SIGTERM");
-    await exited;
+    await stop();
     await database.drop();
     await rm(directory, { recursive: true, force: true });
   });
+  await cli("migrate");
+  const child = spawn(program, ["serve"], { cwd: directory, env: environment, stdio: ["ignore", "ignore", "inherit"] });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  stop = () => (child.kill("SIGTERM"), exited);
   await answers(`${url}/readyz`, child);
   return {
     url,
