@@ -17,10 +17,16 @@ if (process.argv[2] === "stub") {
   });
   server.listen(0, "127.0.0.1", () => console.log(server.address().port));
 } else {
-  const stub = spawn(process.execPath, [fileURLToPath(import.meta.url), "stub"], { stdio: ["ignore", "pipe", "inherit"] });
+  const stub = spawn(process.execPath, [fileURLToPath(import.meta.url), "stub"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const port = await new Promise((resolve) => stub.stdout.once("data", (data) => resolve(Number(data))));
   const url = `http://127.0.0.1:${port}`;
-  const client = new Switchyard({ publicKey: `pk_test_${"a".repeat(24)}`, secret: "0123456789abcdef".repeat(4), baseUrl: url });
+  const client = new Switchyard({
+    publicKey: `pk_test_${"a".repeat(24)}`,
+    secret: "0123456789abcdef".repeat(4),
+    baseUrl: url,
+  });
   const request = (number) => ({
     external_user_id: `user-${number}`,
     email: "buyer@shop.example",
@@ -51,6 +57,8 @@ if (process.argv[2] === "stub") {
   const median = (list) => list.sort((a, b) => a - b)[Math.floor(list.length / 2)];
   const [without, within] = [median(figures.bare), median(figures.signed)];
   const added = within - without;
-  console.log(`CPU per call: ${without.toFixed(3)} ms by fetch alone, ${within.toFixed(3)} ms by the client: ${added.toFixed(3)} ms added`);
+  console.log(
+    `CPU per call: ${without.toFixed(3)} ms by fetch alone, ${within.toFixed(3)} ms by the client: ${added.toFixed(3)} ms added`,
+  );
   process.exitCode = added <= 0.3 ? 0 : 1;
 }

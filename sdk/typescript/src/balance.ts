@@ -42,7 +42,12 @@ class LedgerResource {
     this.#transport = transport;
   }
 
-  protected read<T>(path: string, options?: CallOptions, query?: object, auth: "apiKey" | "none" = "apiKey"): Promise<T> {
+  protected read<T>(
+    path: string,
+    options?: CallOptions,
+    query?: object,
+    auth: "apiKey" | "none" = "apiKey",
+  ): Promise<T> {
     return this.#transport.call<T>({ method: "GET", path, query, options, auth });
   }
 
@@ -81,14 +86,15 @@ export class Balance extends LedgerResource {
     }
   }
 
-  get(recordId: string, options?: CallOptions): Promise<Delta> {
+  async get(recordId: string, options?: CallOptions): Promise<Delta> {
     return this.read(path`/api/v1/balance/delta/${recordId}`, options);
   }
 
   /** A customer's balance, and a page of the deltas that make it. The balance covers all of them. */
   async derive(customerId: string, query: DeriveQuery = {}, options?: CallOptions): Promise<Derived> {
     const { startingBalance, ...rest } = query;
-    const starting = startingBalance === undefined ? {} : { startingBalance: exact(startingBalance, "startingBalance").text };
+    const starting =
+      startingBalance === undefined ? {} : { startingBalance: exact(startingBalance, "startingBalance").text };
     return this.read(path`/api/v1/balance/derive/${customerId}`, options, { ...rest, ...starting });
   }
 
@@ -107,7 +113,7 @@ export class Balance extends LedgerResource {
   }
 
   /** Signs the root over a customer's deltas, or everybody's, now. With nothing new in it, the one that there is. */
-  checkpoint(of: CheckpointRequest = {}, options?: CallOptions): Promise<Checkpoint> {
+  async checkpoint(of: CheckpointRequest = {}, options?: CallOptions): Promise<Checkpoint> {
     return this.write("/api/v1/balance/checkpoint", of, options);
   }
 
@@ -123,17 +129,17 @@ export class Balance extends LedgerResource {
   }
 
   /** A customer's deltas of a stretch, with all that `proofs.verify` needs. */
-  receipt(customerId: string, stretch?: Stretch, options?: CallOptions): Promise<Receipt> {
+  async receipt(customerId: string, stretch?: Stretch, options?: CallOptions): Promise<Receipt> {
     return this.read(path`/api/v1/balance/receipt/${customerId}`, options, stretch);
   }
 
   /** What proves one delta; under a certain checkpoint if one is named, by its id or root. */
-  proof(recordId: string, query?: { checkpoint?: string }, options?: CallOptions): Promise<DeltaProof> {
+  async proof(recordId: string, query?: { checkpoint?: string }, options?: CallOptions): Promise<DeltaProof> {
     return this.read(path`/api/v1/balance/delta/${recordId}/proof`, options, query);
   }
 
   /** What anyone may know of a root. No key is sent. */
-  verify(proofRoot: string, options?: CallOptions): Promise<KnownRoot> {
+  async verify(proofRoot: string, options?: CallOptions): Promise<KnownRoot> {
     return this.read(path`/api/v1/verify/${proofRoot}`, options, undefined, "none");
   }
 }
@@ -146,7 +152,7 @@ export class Writes extends LedgerResource {
   }
 
   /** The request with the status of each item. */
-  get(requestId: string, options?: CallOptions): Promise<WriteRequest> {
+  async get(requestId: string, options?: CallOptions): Promise<WriteRequest> {
     return this.read(path`/api/v1/writes/${requestId}`, options);
   }
 }

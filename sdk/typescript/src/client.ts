@@ -4,16 +4,7 @@ import { Balance, Writes } from "./balance.js";
 import type { SwitchyardOptions } from "./config.js";
 import { configOf } from "./config.js";
 import { Transport } from "./http.js";
-import {
-  Customers,
-  Events,
-  Invoices,
-  PaymentLinks,
-  Payments,
-  Refunds,
-  Routes,
-  Subscriptions,
-} from "./resources.js";
+import { Customers, Events, Invoices, PaymentLinks, Payments, Refunds, Routes, Subscriptions } from "./resources.js";
 import type { Mode } from "./types.js";
 
 /** Speaks to a Switchyard as one app. The mode is that of its keys. */

@@ -83,7 +83,8 @@ export function configOf(options: SwitchyardOptions, environment: Record<string,
 function modeOf(name: string, key: string | undefined, form: RegExp): Mode | undefined {
   if (key === undefined) return undefined;
   const mode = form.exec(key)?.[1];
-  if (mode === undefined) throw new ConfigurationError(`${name} does not begin with pk_test_, pk_sandbox_ or pk_live_, or is cut off`);
+  if (mode === undefined)
+    throw new ConfigurationError(`${name} does not begin with pk_test_, pk_sandbox_ or pk_live_, or is cut off`);
   return mode as Mode;
 }
 

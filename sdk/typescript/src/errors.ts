@@ -129,16 +129,7 @@ export class ProofVerificationError extends SwitchyardError {
   }
 }
 export type ProofCheck =
-  | "format"
-  | "key"
-  | "leaf"
-  | "inclusion"
-  | "root"
-  | "chain"
-  | "sum"
-  | "checkpoint"
-  | "origin"
-  | "signature";
+  "format" | "key" | "leaf" | "inclusion" | "root" | "chain" | "sum" | "checkpoint" | "origin" | "signature";
 
 function objectOf(body: unknown): Record<string, unknown> {
   return typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
@@ -153,8 +144,10 @@ function paymentIdOf(body: unknown): string | undefined {
 function fieldsOf(body: unknown): { path: string; reason: string }[] {
   const messages = objectOf(body).message;
   if (!Array.isArray(messages)) return [];
-  return messages.filter((message) => typeof message === "string").map((message: string) => {
-    const at = message.indexOf(": ");
-    return at < 0 ? { path: "", reason: message } : { path: message.slice(0, at), reason: message.slice(at + 2) };
-  });
+  return messages
+    .filter((message) => typeof message === "string")
+    .map((message: string) => {
+      const at = message.indexOf(": ");
+      return at < 0 ? { path: "", reason: message } : { path: message.slice(0, at), reason: message.slice(at + 2) };
+    });
 }

@@ -9,6 +9,7 @@ import type {
   Metadata,
   Mode,
   Moment,
+  Origin,
   PaymentMethod,
   PaymentStatus,
   Refund,
@@ -16,7 +17,7 @@ import type {
   WriteRequest,
 } from "./types.js";
 
-interface Canonical<Type extends string, Status> {
+interface Canonical<Type extends string, Status> extends Origin {
   event: Type;
   /** The same on every attempt: use it to do an event's work once. */
   event_id: string;
@@ -36,16 +37,15 @@ interface Canonical<Type extends string, Status> {
   metadata: Metadata;
 }
 
-export interface PaymentEvent
-  extends Canonical<
-    | "payment.succeeded"
-    | "payment.failed"
-    | "payment.canceled"
-    | "payment.paid_after_close"
-    | "payment.quarantined"
-    | "payment.reversed",
-    PaymentStatus
-  > {
+export interface PaymentEvent extends Canonical<
+  | "payment.succeeded"
+  | "payment.failed"
+  | "payment.canceled"
+  | "payment.paid_after_close"
+  | "payment.quarantined"
+  | "payment.reversed",
+  PaymentStatus
+> {
   /** Why it was quarantined. */
   reason?: string | null;
 }
@@ -54,16 +54,15 @@ export interface RefundEvent extends Canonical<"refund.succeeded" | "refund.fail
   refund_id: string;
   reason: string | null;
 }
-export interface SubscriptionEvent
-  extends Canonical<
-    | "subscription.created"
-    | "subscription.active"
-    | "subscription.past_due"
-    | "subscription.renewed"
-    | "subscription.canceled"
-    | "subscription.ended",
-    SubscriptionStatus
-  > {
+export interface SubscriptionEvent extends Canonical<
+  | "subscription.created"
+  | "subscription.active"
+  | "subscription.past_due"
+  | "subscription.renewed"
+  | "subscription.canceled"
+  | "subscription.ended",
+  SubscriptionStatus
+> {
   subscription_id: string;
   current_period_end: Moment | null;
   cancel_at_period_end: boolean;
@@ -79,8 +78,8 @@ export interface InvoiceEvent {
   currency: string;
   external_user_id: string;
   external_id: string | null;
-  /** The payment that paid it, where there is one. */
-  payment_id?: string | null;
+  /** The payment that paid it; null where there is none. */
+  payment_id: string | null;
   timestamp: Moment;
   metadata: Metadata;
 }

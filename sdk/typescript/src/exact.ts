@@ -41,23 +41,26 @@ class Exact {
 /** The exact number that a text, a number or a bigint is, for [`writeExact`]. `path` is told when it is none. */
 export function exact(value: DecimalLike | bigint, path: string): Exact {
   const text = String(value);
-  const refuse = (reason: string) =>
-    new ValidationError(`${path} ${reason}`, { fields: [{ path, reason }] });
-  if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text)) throw refuse("must be a decimal, as -42.5 or \"-42.5\"");
-  const digits = text.replace(/[eE].*$/, "").replace(/[-.]/g, "").replace(/^0+/, "");
+  const refuse = (reason: string) => new ValidationError(`${path} ${reason}`, { fields: [{ path, reason }] });
+  if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text)) throw refuse('must be a decimal, as -42.5 or "-42.5"');
+  const digits = text
+    .replace(/[eE].*$/, "")
+    .replace(/[-.]/g, "")
+    .replace(/^0+/, "");
   if (typeof value === "number" && digits.replace(/0+$/, "").length > 15) {
     throw refuse(`has more digits than a number can be trusted with (${text}): give it as a text`);
   }
   return new Exact(text);
 }
 
-/** JSON as `JSON.stringify` writes it, with exact numbers by their texts. */
-export function writeExact(value: unknown): string {
+/** JSON as `JSON.stringify` writes it, with exact numbers by their texts; undefined for what has no place in JSON. */
+export function writeExact(value: unknown): string | undefined {
   if (value instanceof Exact) return value.text;
-  if (Array.isArray(value)) return `[${value.map((item) => writeExact(item ?? null)).join(",")}]`;
-  if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
-    const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-    return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${writeExact(field)}`).join(",")}}`;
-  }
-  return JSON.stringify(value) ?? "null";
+  if (Array.isArray(value)) return `[${value.map((item) => writeExact(item) ?? "null").join(",")}]`;
+  if (typeof value !== "object" || value === null || "toJSON" in value) return JSON.stringify(value);
+  const fields = Object.entries(value).flatMap(([name, field]) => {
+    const text = writeExact(field);
+    return text === undefined ? [] : [`${JSON.stringify(name)}:${text}`];
+  });
+  return `{${fields.join(",")}}`;
 }

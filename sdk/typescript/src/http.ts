@@ -137,7 +137,10 @@ export class Transport {
     } catch (error) {
       callers?.throwIfAborted();
       if (controller.signal.aborted) return new TimeoutError(`no answer within ${Math.round(milliseconds)} ms`);
-      return connectionError(error);
+      const failure = connectionError(error);
+      if (!failure.message.endsWith(LOST_421) || request.text === "") return failure;
+      const answer = await this.#try(readingAlike(request), milliseconds, callers);
+      return answer instanceof ModeNotServedError ? answer : failure;
     } finally {
       clearTimeout(timer);
       callers?.removeEventListener("abort", stop);
@@ -166,7 +169,8 @@ export class Transport {
       case "none":
         return {};
       case "apiKey":
-        if (apiKey === undefined) throw new AuthenticationError("this call wants an API key: give apiKey or PAY_API_KEY");
+        if (apiKey === undefined)
+          throw new AuthenticationError("this call wants an API key: give apiKey or PAY_API_KEY");
         return { "X-Api-Key": apiKey };
       case "signature":
         if (this.#signer !== undefined) return this.#signer.headers(method, target, text, isTaken);
@@ -175,10 +179,10 @@ export class Transport {
   }
 
   /**
-   * Moves to the server that a 421 of `from` names, and says whether it did. A request carries what was made with the secret, or
-   * the API key itself. So it goes to servers that the caller named, and to others only on a word that can be trusted:
-   * whoever answered over https may name an https server; a server on this machine, for keys that are not live, another
-   * on this machine or an https one.
+   * Moves to the server that a 421 of `from` names, and says whether it did. A request carries what was made with the
+   * secret, or the API key itself. So it goes to servers that the caller named, and to others only on a word that can be
+   * trusted: whoever answered over https may name an https server; a server on this machine, for keys that are not live,
+   * another on this machine or an https one.
    */
   #follow(failure: SwitchyardError, from: URL): boolean {
     if (!(failure instanceof ModeNotServedError) || !URL_FORM.test(failure.modeUrl ?? "")) return false;
@@ -197,13 +201,23 @@ export class Transport {
 /** A URL without user, query and fragment. */
 const URL_FORM = /^https?:\/\/[A-Za-z0-9.:[\]-]+(\/[A-Za-z0-9._~/-]*)?$/;
 
+/**
+ * How the `fetch` of Node 18 fails when a 421 answers a body: it sends the body, which is spent, once more. A GET gets
+ * the same answer whole.
+ */
+const LOST_421 = "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH";
+
+function readingAlike({ auth }: Request): Request {
+  return requestOf({ method: "GET", path: auth === "apiKey" ? "/api/v1/whoami" : "/v1/customers", auth });
+}
+
 function requestOf(call: Call): Request {
   const { method, body, options } = call;
   checkMoney(body);
   return {
     ...call,
     target: targetOf(call),
-    text: body === undefined ? "" : writeExact(body),
+    text: writeExact(body) ?? "",
     isTaken: false,
     idempotencyKey: method === "POST" ? checkedKey(options?.idempotencyKey ?? randomUUID()) : undefined,
   };

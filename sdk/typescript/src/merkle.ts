@@ -23,10 +23,9 @@ export function rootOf(leaves: Buffer[]): Buffer {
     }
     subtrees.push(tree);
   }
-  const root = subtrees.map(({ hash }) => hash).reduceRight<Buffer | undefined>(
-    (right, left) => (right === undefined ? left : nodeHash(left, right)),
-    undefined,
-  );
+  const root = subtrees
+    .map(({ hash }) => hash)
+    .reduceRight<Buffer | undefined>((right, left) => (right === undefined ? left : nodeHash(left, right)), undefined);
   return root ?? createHash("sha256").digest();
 }
 

@@ -151,7 +151,11 @@ function checkClaims(receipt: Claims, leaves: Leaf[]): void {
   const sum = leaves.reduce((sum, leaf) => sum + millionths(leaf.delta), 0n);
   const amount = (name: string) => (receipt[name] === undefined ? undefined : millionths(receipt[name]));
   const [netChange, starting, final] = ["netChange", "startingBalance", "finalBalance"].map(amount);
-  demand("sum", netChange === undefined || netChange === sum, `The deltas come to ${written(sum)}, not to what is said.`);
+  demand(
+    "sum",
+    netChange === undefined || netChange === sum,
+    `The deltas come to ${written(sum)}, not to what is said.`,
+  );
   const isFinal = starting === undefined || final === undefined || starting + sum === final;
   demand("sum", isFinal, "The final balance is not the starting balance and the deltas.");
   for (const count of [receipt.deltasCount, receipt.deltaCount]) {
@@ -186,7 +190,11 @@ function checkOrigin(leaves: Leaf[], customerId: string | null, period: string |
 function momentsOf(period: string): [string, string] {
   if (/^\d{4}-(0[1-9]|1[0-2])$/.test(period)) return [period, `${period}~`];
   const [from, until, ...more] = period.split("~");
-  demand("origin", isMoment(from) && isMoment(until) && more.length === 0, "The checkpoint's period is no stretch of time.");
+  demand(
+    "origin",
+    isMoment(from) && isMoment(until) && more.length === 0,
+    "The checkpoint's period is no stretch of time.",
+  );
   return [from as string, until as string];
 }
 

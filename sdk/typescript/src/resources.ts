@@ -49,7 +49,9 @@ class Resource {
   }
 
   protected pages<T>(path: string, query?: object, options?: CallOptions): Pages<T> {
-    return new Pages((cursor) => this.read<Page<T>>(path, options, cursor === undefined ? query : { ...query, cursor }));
+    return new Pages((cursor) =>
+      this.read<Page<T>>(path, options, cursor === undefined ? query : { ...query, cursor }),
+    );
   }
 
   protected open(call: Call, signal: AbortSignal): Promise<Response> {
@@ -59,17 +61,17 @@ class Resource {
 
 export class Payments extends Resource {
   /** Asks for a payment; send the buyer to its `checkout_url`. */
-  create(request: PaymentRequest, options?: CallOptions): Promise<Payment> {
+  async create(request: PaymentRequest, options?: CallOptions): Promise<Payment> {
     return this.write("/v1/payments", request, options);
   }
-  get(paymentId: string, options?: CallOptions): Promise<Payment> {
+  async get(paymentId: string, options?: CallOptions): Promise<Payment> {
     return this.read(path`/v1/payments/${paymentId}`, options);
   }
   /** Newest first. */
   list(query?: PaymentQuery, options?: CallOptions): Pages<Payment> {
     return this.pages("/v1/payments", query, options);
   }
-  cancel(paymentId: string, options?: CallOptions): Promise<Payment> {
+  async cancel(paymentId: string, options?: CallOptions): Promise<Payment> {
     return this.write(path`/v1/payments/${paymentId}/cancel`, undefined, options);
   }
   /** Every attempt, answer, webhook, transition and delivery, in order. */
@@ -80,10 +82,10 @@ export class Payments extends Resource {
 
 export class Refunds extends Resource {
   /** Gives back a part, or without `amount_minor` all that is left. */
-  create(request: RefundRequest, options?: CallOptions): Promise<Refund> {
+  async create(request: RefundRequest, options?: CallOptions): Promise<Refund> {
     return this.write("/v1/refunds", request, options);
   }
-  get(refundId: string, options?: CallOptions): Promise<Refund> {
+  async get(refundId: string, options?: CallOptions): Promise<Refund> {
     return this.read(path`/v1/refunds/${refundId}`, options);
   }
   /** Newest first. */
@@ -93,7 +95,7 @@ export class Refunds extends Resource {
 }
 
 export class Subscriptions extends Resource {
-  get(subscriptionId: string, options?: CallOptions): Promise<Subscription> {
+  async get(subscriptionId: string, options?: CallOptions): Promise<Subscription> {
     return this.read(path`/v1/subscriptions/${subscriptionId}`, options);
   }
   /** Newest first. */
@@ -101,20 +103,24 @@ export class Subscriptions extends Resource {
     return this.pages("/v1/subscriptions", query, options);
   }
   /** Ends it with its period, or with `at_period_end: false` at once. */
-  cancel(subscriptionId: string, how?: { at_period_end?: boolean }, options?: CallOptions): Promise<Subscription> {
+  async cancel(
+    subscriptionId: string,
+    how?: { at_period_end?: boolean },
+    options?: CallOptions,
+  ): Promise<Subscription> {
     return this.write(path`/v1/subscriptions/${subscriptionId}/cancel`, how, options);
   }
 }
 
 export class Customers extends Resource {
-  get(externalUserId: string, options?: CallOptions): Promise<Customer> {
+  async get(externalUserId: string, options?: CallOptions): Promise<Customer> {
     return this.read(path`/v1/customers/${externalUserId}`, options);
   }
   /** In the order of their ids. */
   list(query?: CustomerQuery, options?: CallOptions): Pages<Customer> {
     return this.pages("/v1/customers", query, options);
   }
-  setKyc(externalUserId: string, status: KycStatus, options?: CallOptions): Promise<Customer> {
+  async setKyc(externalUserId: string, status: KycStatus, options?: CallOptions): Promise<Customer> {
     return this.write(path`/v1/customers/${externalUserId}/kyc`, { status }, options);
   }
 }
@@ -125,15 +131,15 @@ export class Events extends Resource {
     return this.pages("/v1/events", query, options);
   }
   /** With its deliveries. */
-  get(eventId: string, options?: CallOptions): Promise<EventRecord> {
+  async get(eventId: string, options?: CallOptions): Promise<EventRecord> {
     return this.read(path`/v1/events/${eventId}`, options);
   }
   /** Sends an event to its endpoints again. */
-  redeliver(eventId: string, options?: CallOptions): Promise<Redelivery> {
+  async redeliver(eventId: string, options?: CallOptions): Promise<Redelivery> {
     return this.write(path`/v1/events/${eventId}/redeliver`, undefined, options);
   }
   /** Sends again everything that was given up since a moment. */
-  redeliverSince(since: Date | string, options?: CallOptions): Promise<Redelivery> {
+  async redeliverSince(since: Date | string, options?: CallOptions): Promise<Redelivery> {
     return this.write("/v1/events/redeliver", { since: since instanceof Date ? since.toISOString() : since }, options);
   }
   /** Events as they happen, without an end. See [`EventStream`]. */
@@ -144,41 +150,41 @@ export class Events extends Resource {
 
 export class Routes extends Resource {
   /** Where a payment would go, and what stands against the others. */
-  explain(query: RouteQuery, options?: CallOptions): Promise<Route> {
+  async explain(query: RouteQuery, options?: CallOptions): Promise<Route> {
     return this.read("/v1/routes", options, query);
   }
 }
 
 export class Invoices extends Resource {
-  create(request: InvoiceRequest, options?: CallOptions): Promise<Invoice> {
+  async create(request: InvoiceRequest, options?: CallOptions): Promise<Invoice> {
     return this.write("/v1/invoices", request, options);
   }
-  get(invoiceId: string, options?: CallOptions): Promise<Invoice> {
+  async get(invoiceId: string, options?: CallOptions): Promise<Invoice> {
     return this.read(path`/v1/invoices/${invoiceId}`, options);
   }
   list(query?: InvoiceQuery, options?: CallOptions): Pages<Invoice> {
     return this.pages("/v1/invoices", query, options);
   }
   /** Opens a draft. */
-  finalize(invoiceId: string, options?: CallOptions): Promise<Invoice> {
+  async finalize(invoiceId: string, options?: CallOptions): Promise<Invoice> {
     return this.write(path`/v1/invoices/${invoiceId}/finalize`, undefined, options);
   }
-  void(invoiceId: string, options?: CallOptions): Promise<Invoice> {
+  async void(invoiceId: string, options?: CallOptions): Promise<Invoice> {
     return this.write(path`/v1/invoices/${invoiceId}/void`, undefined, options);
   }
 }
 
 export class PaymentLinks extends Resource {
-  create(request: PaymentLinkRequest, options?: CallOptions): Promise<PaymentLink> {
+  async create(request: PaymentLinkRequest, options?: CallOptions): Promise<PaymentLink> {
     return this.write("/v1/payment_links", request, options);
   }
-  get(paymentLinkId: string, options?: CallOptions): Promise<PaymentLink> {
+  async get(paymentLinkId: string, options?: CallOptions): Promise<PaymentLink> {
     return this.read(path`/v1/payment_links/${paymentLinkId}`, options);
   }
   list(query?: PaymentLinkQuery, options?: CallOptions): Pages<PaymentLink> {
     return this.pages("/v1/payment_links", query, options);
   }
-  close(paymentLinkId: string, options?: CallOptions): Promise<PaymentLink> {
+  async close(paymentLinkId: string, options?: CallOptions): Promise<PaymentLink> {
     return this.write(path`/v1/payment_links/${paymentLinkId}/close`, undefined, options);
   }
 }

@@ -31,8 +31,19 @@ export type Fallback = Schemas["Fallback"];
 
 export type Payment = Sent<
   Schemas["PaymentObject"],
-  { status: PaymentStatus; mode: Mode; method: PaymentMethod; instructions: Instructions | null; metadata: Metadata }
+  Origin & {
+    status: PaymentStatus;
+    mode: Mode;
+    method: PaymentMethod;
+    instructions: Instructions | null;
+    metadata: Metadata;
+  }
 >;
+/** What a payment was begun for, where it was begun on a page of the gateway's. */
+export interface Origin {
+  invoice_id?: string;
+  payment_link_id?: string;
+}
 /** How the mock provider is to behave, in mode `test`. */
 export interface MockScript {
   outcome?: "succeed" | "fail" | "cancel" | "none";
@@ -98,17 +109,20 @@ export interface Invoice {
   currency: string;
   line_items: (LineItem & { amount_minor: number })[];
   amount_minor: number;
+  /** What its payments received. */
   paid_minor: number;
+  /** What of that was given back. */
+  refunded_minor: number;
   due_at: Moment | null;
   methods: PaymentMethod[] | null;
   return_url: string | null;
   metadata: Metadata;
   external_id: string | null;
   hosted_url: string;
-  payments: (Pick<
+  payments: Pick<
     Payment,
     "payment_id" | "status" | "method" | "amount_minor" | "paid_minor" | "refunded_minor" | "created_at"
-  >)[];
+  >[];
   created_at: Moment;
   updated_at: Moment;
   paid_at: Moment | null;
@@ -376,6 +390,7 @@ export interface KnownRoot {
   proofRoot: string;
   recordedAt: Moment;
   summary: { recordCount: number; netChange: Decimal };
+  verification: { verificationReference: string; verificationExplorerUrl: string; verifierKey: string };
 }
 
 // Writes

@@ -9,8 +9,7 @@ import { parseExact } from "./exact.js";
 
 /** Headers as they are in `fetch`, in Node's `http` and in Express. */
 export type WebhookHeaders =
-  | { get(name: string): string | null }
-  | Record<string, string | readonly string[] | undefined>;
+  { get(name: string): string | null } | Record<string, string | readonly string[] | undefined>;
 
 export interface VerifyOptions {
   /** How far the timestamp may be from now, both ways: 300 unless given. */
@@ -87,7 +86,13 @@ function readerOf(headers: WebhookHeaders): (name: string) => string | undefined
   for (const [name, value] of Object.entries(headers as Record<string, string | readonly string[] | undefined>)) {
     const lower = name.toLowerCase();
     // Sent twice, a header has no one value that could have been signed.
-    const one = values.has(lower) ? undefined : typeof value === "string" ? value : value?.length === 1 ? value[0] : undefined;
+    const one = values.has(lower)
+      ? undefined
+      : typeof value === "string"
+        ? value
+        : value?.length === 1
+          ? value[0]
+          : undefined;
     values.set(lower, one);
   }
   return (name) => values.get(name);

@@ -1,6 +1,7 @@
 // How a client is set up, what it never shows, and to whom it speaks when it is sent elsewhere.
 
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { afterEach, describe, it } from "node:test";
 import { inspect } from "node:util";
 import * as sdk from "switchyard-pay";
@@ -27,14 +28,27 @@ describe("a client", () => {
   });
 
   it("goes by its key's prefix to the server of its mode", async () => {
-    for (const [mode, url] of [["test", "https://sandbox.example/v1/payments/p"], ["sandbox", "https://sandbox.example/v1/payments/p"], ["live", "https://pay.example/gate/v1/payments/p"]]) {
+    for (const [mode, url] of [
+      ["test", "https://sandbox.example/v1/payments/p"],
+      ["sandbox", "https://sandbox.example/v1/payments/p"],
+      ["live", "https://pay.example/gate/v1/payments/p"],
+    ]) {
       const { sent, fetch } = recording(() => undefined);
       const client = new Switchyard({ publicKey: keyOf(mode), secret: SECRET, fetch, ...urls });
       assert.equal(client.mode, mode);
       await client.payments.get("p");
       assert.equal(sent[0].url, url);
+      // The path of the base URL is for a proxy, and is not signed.
+      const { "X-PAY-Timestamp": timestamp, "X-PAY-Signature": signature } = sent[0].headers;
+      assert.equal(signature, sdk.requestSignature(SECRET, Number(timestamp), "GET", "/v1/payments/p", ""));
       process.env.PAY_URL = "https://environment.example";
-      const one = new Switchyard({ publicKey: keyOf(mode), secret: SECRET, fetch, ...urls, baseUrl: "http://127.0.0.1:1" });
+      const one = new Switchyard({
+        publicKey: keyOf(mode),
+        secret: SECRET,
+        fetch,
+        ...urls,
+        baseUrl: "http://127.0.0.1:1",
+      });
       await one.payments.get("p");
       assert.equal(sent[1].url, "http://127.0.0.1:1/v1/payments/p");
       const other = new Switchyard({ publicKey: keyOf(mode), secret: SECRET, fetch });
@@ -47,12 +61,15 @@ describe("a client", () => {
   it("refuses keys that do not fit", () => {
     const baseUrl = "https://pay.example";
     const refused = (options, message) => {
-      assert.throws(() => new Switchyard({ baseUrl, ...options }), (error) => {
-        assert.ok(error instanceof sdk.ConfigurationError, String(error));
-        assert.match(error.message, message);
-        assert.ok(!inspect(error).includes(SECRET) && !inspect(error).includes("top-secret"));
-        return true;
-      });
+      assert.throws(
+        () => new Switchyard({ baseUrl, ...options }),
+        (error) => {
+          assert.ok(error instanceof sdk.ConfigurationError, String(error));
+          assert.match(error.message, message);
+          assert.ok(!inspect(error).includes(SECRET) && !inspect(error).includes("top-secret"));
+          return true;
+        },
+      );
     };
     refused({}, /give publicKey and secret/);
     refused({ publicKey: KEY }, /go together/);
@@ -61,12 +78,23 @@ describe("a client", () => {
     refused({ publicKey: SECRET, secret: SECRET }, /does not begin with/);
     refused({ publicKey: keyOf("live"), secret: SECRET, expectMode: "sandbox" }, /sandbox is expected.*live/);
     refused({ apiKey: apiKeyOf("live"), expectMode: "test" }, /test is expected.*live/);
-    refused({ publicKey: keyOf("test"), secret: SECRET, apiKey: apiKeyOf("live") }, /mode test and apiKey of mode live/);
+    refused(
+      { publicKey: keyOf("test"), secret: SECRET, apiKey: apiKeyOf("live") },
+      /mode test and apiKey of mode live/,
+    );
     // What cannot stand in a header would be shown by the error of `fetch`.
     refused({ apiKey: apiKeyOf("test", "top-secret\n") }, /apiKey/);
     refused({ apiKey: "pk_test_abc" }, /apiKey/);
-    refused({ publicKey: keyOf("live"), secret: SECRET, baseUrl: undefined, sandboxUrl: "https://a.example" }, /productionUrl/);
-    for (const bad of ["pay.example", "ftp://pay.example", "https://user:top-secret@pay.example", "https://pay.example/?a=1"]) {
+    refused(
+      { publicKey: keyOf("live"), secret: SECRET, baseUrl: undefined, sandboxUrl: "https://a.example" },
+      /productionUrl/,
+    );
+    for (const bad of [
+      "pay.example",
+      "ftp://pay.example",
+      "https://user:top-secret@pay.example",
+      "https://pay.example/?a=1",
+    ]) {
       refused({ publicKey: KEY, secret: SECRET, baseUrl: bad }, /base URL/);
     }
     Object.assign(process.env, { PAY_API_KEY: apiKeyOf("live") });
@@ -74,22 +102,54 @@ describe("a client", () => {
     assert.equal(new Switchyard({ baseUrl, expectMode: "live" }).mode, "live");
   });
 
+  it("writes bodies as JSON.stringify does, and says who it is", async () => {
+    const { version } = createRequire(import.meta.url)("switchyard-pay/package.json");
+    const sent = [];
+    const fetch = async (_, init) => (sent.push(init), Response.json({}));
+    const client = new Switchyard({ publicKey: KEY, secret: SECRET, baseUrl: "https://a.example", fetch });
+    const odd = {
+      date: new Date(0),
+      none: undefined,
+      call: () => 1,
+      list: [undefined, null, () => 1, -0, NaN],
+      "": 'é\u2028\ud800"',
+    };
+    for (const metadata of [odd, { deep: [odd, { odd }] }, Object.assign(Object.create(null), { a: 1 }), {}]) {
+      await client.payments.create({ ...PAYMENT, metadata, description: undefined });
+      assert.equal(sent.at(-1).body, JSON.stringify({ ...PAYMENT, metadata, description: undefined }));
+    }
+    assert.equal(sent[0].headers["User-Agent"], `switchyard-pay-node/${version}`);
+  });
+
   it("never shows its secrets", async (t) => {
     const apiKey = apiKeyOf("test");
-    const stub = await startStub((end) => t.after(end), (_, response) => problem(response, 401, "BadSignature"));
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response) => problem(response, 401, "BadSignature"),
+    );
     const leaky = async () => {
       throw Object.assign(new TypeError("fetch failed"), { config: { headers: { "X-Api-Key": apiKey } } });
     };
     const options = { publicKey: KEY, secret: SECRET, apiKey, maxRetries: 0 };
     const errors = [];
-    for (const more of [{ baseUrl: stub.url }, { baseUrl: stub.url, fetch: leaky }, { baseUrl: "http://127.0.0.1:1" }]) {
+    for (const more of [
+      { baseUrl: stub.url },
+      { baseUrl: stub.url, fetch: leaky },
+      { baseUrl: "http://127.0.0.1:1" },
+    ]) {
       const client = new Switchyard({ ...options, ...more });
       errors.push(await client.payments.create(PAYMENT).catch((error) => error));
       errors.push(await client.balance.get("rec_1").catch((error) => error));
       const list = client.payments.list();
       for (const shown of [client, client.payments, client.balance, list, { client }]) {
         const depth = { depth: Infinity, showHidden: true, getters: true };
-        const texts = [inspect(shown), inspect(shown, depth), JSON.stringify(shown), String(shown), ...Object.keys(shown)];
+        const texts = [
+          inspect(shown),
+          inspect(shown, depth),
+          JSON.stringify(shown),
+          String(shown),
+          ...Object.keys(shown),
+        ];
         for (const text of texts) assert.ok(!text.includes(SECRET) && !text.includes("top-secret"));
       }
     }
@@ -104,7 +164,10 @@ describe("a client", () => {
 
 describe("a 421", () => {
   const elsewhere = (mode, url) =>
-    Response.json({ code: "ModeNotServed", status: 421, detail: `this server does not serve mode ${mode}; use ${url}` }, { status: 421 });
+    Response.json(
+      { code: "ModeNotServed", status: 421, detail: `this server does not serve mode ${mode}; use ${url}` },
+      { status: 421 },
+    );
 
   const cases = [
     // mode, base URL, the address in the answer, further options, whether it is followed
@@ -149,7 +212,8 @@ describe("a 421", () => {
 
   it("is followed once, not round and round", async () => {
     const { sent, fetch } = recording((url) =>
-      elsewhere("test", url.origin === "https://a.example" ? "https://b.example" : "https://a.example"));
+      elsewhere("test", url.origin === "https://a.example" ? "https://b.example" : "https://a.example"),
+    );
     const client = new Switchyard({ publicKey: KEY, secret: SECRET, baseUrl: "https://a.example", fetch });
     await assert.rejects(client.payments.create(PAYMENT), { name: "ModeNotServedError", modeUrl: "https://a.example" });
     assert.equal(sent.length, 2);
@@ -158,16 +222,29 @@ describe("a 421", () => {
   it("may tell the address in a field of its own", async () => {
     const { sent, fetch } = recording((_, count) =>
       count === 1
-        ? Response.json({ code: "ModeNotServed", mode: "test", mode_url: "https://b.example", detail: "not here" }, { status: 421 })
-        : undefined);
+        ? Response.json(
+            { code: "ModeNotServed", mode: "test", mode_url: "https://b.example", detail: "not here" },
+            { status: 421 },
+          )
+        : undefined,
+    );
     const client = new Switchyard({ publicKey: KEY, secret: SECRET, baseUrl: "https://a.example", fetch });
     await client.payments.create(PAYMENT);
-    assert.deepEqual(sent.map(({ url }) => new URL(url).host), ["a.example", "b.example"]);
+    assert.deepEqual(
+      sent.map(({ url }) => new URL(url).host),
+      ["a.example", "b.example"],
+    );
   });
 
   it("that a redirect hides is not followed with the key", async (t) => {
-    const target = await startStub((end) => t.after(end), (_, response) => json(response, 200, {}));
-    const stub = await startStub((end) => t.after(end), (_, response) => response.writeHead(307, { Location: target.url }).end());
+    const target = await startStub(
+      (end) => t.after(end),
+      (_, response) => json(response, 200, {}),
+    );
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response) => response.writeHead(307, { Location: target.url }).end(),
+    );
     const client = new Switchyard({ apiKey: apiKeyOf("test"), baseUrl: stub.url });
     await assert.rejects(client.balance.get("rec_1"), { status: 307 });
     assert.equal(target.requests.length, 0);

@@ -30,7 +30,10 @@ describe("what is asked for", () => {
   ];
   for (const [line, call] of calls) {
     it(`is ${line}`, async (t) => {
-      const stub = await startStub((end) => t.after(end), (_, response) => json(response, 200, { data: [] }));
+      const stub = await startStub(
+        (end) => t.after(end),
+        (_, response) => json(response, 200, { data: [] }),
+      );
       await call(new Switchyard({ ...options, baseUrl: stub.url }));
       const [{ method, url, headers }] = stub.requests;
       assert.equal(`${method} ${url}`, line);
@@ -53,17 +56,20 @@ describe("the stream", () => {
   const begin = (response) => response.writeHead(200, { "Content-Type": "text/event-stream" });
 
   it("gives events as they come, and goes on after the last one when it broke off", async (t) => {
-    const stub = await startStub((end) => t.after(end), (request, response, count) => {
-      const [, last = "0"] = /evt_(\d+)/.exec(request.headers["last-event-id"] ?? "") ?? [];
-      if (count === 2) return problem(response, 503, "ServiceUnavailable");
-      begin(response);
-      response.write(": hello\n\nretry: 10\n\n");
-      const text = message(Number(last) + 1) + message(Number(last) + 2);
-      // Cut in the middle of a line, and of a message.
-      response.write(text.slice(0, 20));
-      setTimeout(() => response.write(text.slice(20)), 20);
-      setTimeout(() => (count % 2 === 0 ? response.end() : response.socket.destroy()), 60);
-    });
+    const stub = await startStub(
+      (end) => t.after(end),
+      (request, response, count) => {
+        const [, last = "0"] = /evt_(\d+)/.exec(request.headers["last-event-id"] ?? "") ?? [];
+        if (count === 2) return problem(response, 503, "ServiceUnavailable");
+        begin(response);
+        response.write(": hello\n\nretry: 10\n\n");
+        const text = message(Number(last) + 1) + message(Number(last) + 2);
+        // Cut in the middle of a line, and of a message.
+        response.write(text.slice(0, 20));
+        setTimeout(() => response.write(text.slice(20)), 20);
+        setTimeout(() => (count % 2 === 0 ? response.end() : response.socket.destroy()), 60);
+      },
+    );
     const client = new Switchyard({ ...options, baseUrl: stub.url });
     const ids = [];
     for await (const { event_id } of client.events.stream({ types: ["payment.succeeded"] })) {
@@ -73,18 +79,24 @@ describe("the stream", () => {
     assert.deepEqual(ids, ["evt_1", "evt_2", "evt_3", "evt_4", "evt_5", "evt_6"]);
     assert.equal(stub.requests[0].url, "/v1/events/stream?types=payment.succeeded");
     assert.equal(stub.requests[0].headers.accept, "text/event-stream");
-    assert.deepEqual(stub.requests.map(({ headers }) => headers["last-event-id"]), [undefined, "evt_2", "evt_2", "evt_4"]);
+    assert.deepEqual(
+      stub.requests.map(({ headers }) => headers["last-event-id"]),
+      [undefined, "evt_2", "evt_2", "evt_4"],
+    );
   });
 
   it("begins after the event that it is told, takes any line end and bytes cut anywhere", async (t) => {
     const text = 'data: {"event_id":\r\ndata: "é"}\r\nid: evt_9\r\n\r\n';
-    const stub = await startStub((end) => t.after(end), async (_, response) => {
-      begin(response);
-      for (const byte of Buffer.from(text)) {
-        response.write(Buffer.of(byte));
-        await new Promise(setImmediate);
-      }
-    });
+    const stub = await startStub(
+      (end) => t.after(end),
+      async (_, response) => {
+        begin(response);
+        for (const byte of Buffer.from(text)) {
+          response.write(Buffer.of(byte));
+          await new Promise(setImmediate);
+        }
+      },
+    );
     const client = new Switchyard({ ...options, baseUrl: stub.url });
     for await (const event of client.events.stream({ after: "evt_8" })) {
       assert.deepEqual(event, { event_id: "é" });
@@ -94,16 +106,19 @@ describe("the stream", () => {
   });
 
   it("takes silence for a dead connection, and comments for life", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response, count) => {
-      begin(response);
-      if (count === 1) return response.write(": only once\n\n");
-      let beats = 0;
-      const heart = setInterval(() => {
-        beats += 1;
-        response.write(beats < 6 ? ": beat\n\n" : message(1));
-      }, 50);
-      response.on("close", () => clearInterval(heart));
-    });
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response, count) => {
+        begin(response);
+        if (count === 1) return response.write(": only once\n\n");
+        let beats = 0;
+        const heart = setInterval(() => {
+          beats += 1;
+          response.write(beats < 6 ? ": beat\n\n" : message(1));
+        }, 50);
+        response.on("close", () => clearInterval(heart));
+      },
+    );
     const client = new Switchyard({ ...options, baseUrl: stub.url });
     for await (const { event_id } of client.events.stream({ silenceMs: 150 })) {
       assert.equal(event_id, "evt_1");
@@ -113,7 +128,10 @@ describe("the stream", () => {
   });
 
   it("ends without an error when its caller ends it", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response) => begin(response).write(": hello\n\n"));
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response) => begin(response).write(": hello\n\n"),
+    );
     const client = new Switchyard({ ...options, baseUrl: stub.url });
     const controller = new AbortController();
     setTimeout(() => controller.abort(), 100);
@@ -121,7 +139,10 @@ describe("the stream", () => {
   });
 
   it("throws what says no for good", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response) => problem(response, 401, "BadSignature"));
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response) => problem(response, 401, "BadSignature"),
+    );
     const client = new Switchyard({ ...options, baseUrl: stub.url });
     await assert.rejects(client.events.stream()[Symbol.asyncIterator]().next(), AuthenticationError);
     assert.equal(stub.requests.length, 1);
@@ -149,7 +170,11 @@ describe("the real server", () => {
     assert.deepEqual([draft.status, draft.amount_minor, draft.mode], ["draft", 50000, "test"]);
     assert.equal(draft.line_items[0].amount_minor, 50000);
     assert.equal((await client.invoices.finalize(draft.invoice_id)).status, "open");
-    assert.equal((await client.invoices.create({ ...INVOICE, draft: true, external_id: "order-1", metadata: { a: 1 } })).invoice_id, draft.invoice_id);
+    assert.equal(
+      (await client.invoices.create({ ...INVOICE, draft: true, external_id: "order-1", metadata: { a: 1 } }))
+        .invoice_id,
+      draft.invoice_id,
+    );
     assert.ok((await client.invoices.get(draft.invoice_id)).hosted_url.endsWith(`/pay/${draft.invoice_id}`));
     for (let index = 0; index < 3; index += 1) await client.invoices.create(INVOICE);
     const found = [];

@@ -73,7 +73,9 @@ describe("what is shown", () => {
   it("is a route of Next", async (t) => {
     const { default: typescript } = await import("typescript");
     const source = await readFile(file("examples/next-route.ts"), "utf8");
-    const { outputText } = typescript.transpileModule(source, { compilerOptions: { module: "ESNext", target: "ES2022" } });
+    const { outputText } = typescript.transpileModule(source, {
+      compilerOptions: { module: "ESNext", target: "ES2022" },
+    });
     const route = await kept((end) => t.after(end), "next-route.mjs", outputText);
     const { POST } = await import(pathToFileURL(route).href);
     const { port, environment, pay } = await appWithReceiver();

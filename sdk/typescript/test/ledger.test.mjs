@@ -29,7 +29,9 @@ describe("the balance ledger", () => {
     const texts = ["999999999.999999", "-0.000001", "0.1", "1e2", "123456789.123456"];
     for (const delta of texts) await emit(customerId, delta);
     await emit(customerId, 0.25);
-    const { computedBalance, deltas } = await client.balance.derive(customerId, { startingBalance: "9000000000000000.000001" });
+    const { computedBalance, deltas } = await client.balance.derive(customerId, {
+      startingBalance: "9000000000000000.000001",
+    });
     assert.equal(computedBalance, "9000001123456889.473455");
     assert.deepEqual(
       deltas.map(({ delta }) => delta),
@@ -42,7 +44,7 @@ describe("the balance ledger", () => {
   });
 
   it("leaves metadata and texts as they are, whatever they look like", async () => {
-    const metadata = { delta: 1.5, bits: 2, "a\"delta": 3, deep: { netChange: -1e-7, list: [{ delta: 4 }] } };
+    const metadata = { delta: 1.5, bits: 2, 'a"delta': 3, deep: { netChange: -1e-7, list: [{ delta: 4 }] } };
     const delta = await emit("quoted", "-42.5", { metadata, reason: 'said "delta": 1, {"delta": 2}\\' });
     assert.equal(delta.delta, "-42.5");
     assert.deepEqual(delta.metadata, metadata);
@@ -93,7 +95,8 @@ describe("the balance ledger", () => {
     }
     assert.equal((await client.balance.checkpoint({ customerId: "checked" })).proofRoot, roots[0]);
     const found = [];
-    for await (const { proofRoot } of client.balance.checkpoints({ customerId: "checked", limit: 2 })) found.push(proofRoot);
+    for await (const { proofRoot } of client.balance.checkpoints({ customerId: "checked", limit: 2 }))
+      found.push(proofRoot);
     assert.deepEqual(found, roots);
     assert.equal((await client.balance.checkpoints({ customerId: "checked", limit: 2 }).page()).next_cursor, "2");
     const known = await client.balance.verify(roots[0]);
@@ -102,7 +105,7 @@ describe("the balance ledger", () => {
   });
 
   it("proves a customer's deltas offline, of all time, of a month and of a stretch", async () => {
-    const nasty = "“quoted” \"\\/\u2028 é 😀 </script>";
+    const nasty = '“quoted” "\\/\u2028 é 😀 </script>';
     for (const delta of ["10", "-2.5", "0.000001", "7", "100"]) {
       await emit("proven", delta, { reason: nasty, metadata: { netChange: 1 } });
       await emit("2026-01", "1");
@@ -117,7 +120,10 @@ describe("the balance ledger", () => {
       assert.equal(proven.customerId, "proven");
       assert.deepEqual(proofs.verify(JSON.parse(JSON.stringify(receipt)), key), proven);
       // As curl has it: with numbers as they came, in an envelope, as a text.
-      const raw = JSON.stringify({ success: true, data: { ...receipt, netChange: 114.500001, finalBalance: 114.500001 } });
+      const raw = JSON.stringify({
+        success: true,
+        data: { ...receipt, netChange: 114.500001, finalBalance: 114.500001 },
+      });
       assert.deepEqual(proofs.verify(raw, key), proven);
     }
     assert.equal(proofs.verify(await client.balance.receipt("2026-01"), key).customerId, "2026-01");
@@ -198,18 +204,45 @@ describe("the balance ledger", () => {
     for (const [document, check, change] of changes) {
       const changed = structuredClone(document);
       change(changed);
-      assert.throws(() => proofs.verify(changed, key), (error) => {
-        assert.ok(error instanceof sdk.ProofVerificationError, String(error));
-        assert.equal(error.check, check, `${change}: ${error.reason}`);
-        assert.match(error.reason, /\.$/);
-        return true;
-      });
+      assert.throws(
+        () => proofs.verify(changed, key),
+        (error) => {
+          assert.ok(error instanceof sdk.ProofVerificationError, String(error));
+          assert.equal(error.check, check, `${change}: ${error.reason}`);
+          assert.match(error.reason, /\.$/);
+          return true;
+        },
+      );
     }
     for (const bad of ["", "x", `${name}+00000000+${encoded}`, key.replace(/.$/, ""), `other${key}`]) {
       assert.throws(() => proofs.verify(receipt, bad), { check: "key" });
     }
     for (const bad of ["", "[]", "null", "{", '{"leaves": {}}']) {
       assert.throws(() => proofs.verify(bad, key), { check: "format" });
+    }
+  });
+
+  it("is never misled by a single character", async () => {
+    for (const delta of ["10", "-2.5"]) await emit("letters", delta);
+    const { recordId } = await emit("letters", "7");
+    for (const document of [await client.balance.receipt("letters"), await client.balance.proof(recordId)]) {
+      const proven = proofs.verify(document, key);
+      const text = JSON.stringify(document);
+      let refused = 0;
+      for (let at = 0; at < text.length; at += 1) {
+        for (const other of ["0", "a", '"', " "]) {
+          const changed = text.slice(0, at) + other + text.slice(at + 1);
+          if (changed === text) continue;
+          try {
+            // What may be changed is what no claim is about, and so is not among what is proven.
+            assert.deepEqual(proofs.verify(changed, key), proven, changed);
+          } catch (error) {
+            assert.ok(error instanceof sdk.ProofVerificationError, `${error}: ${changed}`);
+            refused += 1;
+          }
+        }
+      }
+      assert.ok(refused > 2 * text.length, `${refused} of ${text.length}`);
     }
   });
 
@@ -220,9 +253,12 @@ describe("the balance ledger", () => {
     ];
     const { requestId, itemCount } = await client.writes.create(items);
     assert.equal(itemCount, 2);
-    for (let found; found?.status !== "verified"; ) {
+    for (let found; found?.status !== "verified";) {
       found = await client.writes.get(requestId);
-      assert.deepEqual(found.items.map(({ bits }) => bits), ["1", "9007199254740993"]);
+      assert.deepEqual(
+        found.items.map(({ bits }) => bits),
+        ["1", "9007199254740993"],
+      );
     }
   });
 

