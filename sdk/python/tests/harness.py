@@ -10,6 +10,7 @@ from pathlib import Path
 import secrets
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -229,7 +230,8 @@ def half(request: Request, connection: socket.socket) -> None:
 class Stub:
     """A server that does what it is told, request by request; the last thing told it goes on doing."""
 
-    def __init__(self, *behaviours: Behaviour) -> None:
+    def __init__(self, *behaviours: Behaviour, tls: Optional[ssl.SSLContext] = None) -> None:
+        self._tls = tls
         self.behaviours = list(behaviours)
         self.requests: List[Request] = []
         self.connections = 0
@@ -251,6 +253,10 @@ class Stub:
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                with self._lock:
+                    self._open.append(connection)
             for request in requests_of(connection):
                 with self._lock:
                     self.requests.append(request)

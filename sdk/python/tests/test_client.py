@@ -21,7 +21,7 @@ class Configuration(unittest.TestCase):
             ]
             for keys in either:
                 client = Switchyard(**keys, **URLS, expect_mode=mode)
-                self.assertEqual((client.mode, client.base_url), (mode, f"https://{url}.example:443"))
+                self.assertEqual((client.mode, client.base_url), (mode, f"https://{url}.example"))
 
     def test_one_url_overrides_both(self) -> None:
         client = Switchyard("pk_live_1", SECRET, **URLS, base_url="http://127.0.0.1:8080")
@@ -37,7 +37,7 @@ class Configuration(unittest.TestCase):
             self.assertEqual((client.mode, client.base_url), ("test", "http://[::1]:8080"))
             # What is told wins, and what is told about one mode is more than a default for all.
             client = Switchyard(sandbox_url="https://sandbox.pay.example")
-            self.assertEqual(client.base_url, "https://sandbox.pay.example:443")
+            self.assertEqual(client.base_url, "https://sandbox.pay.example")
 
     def refused(self, *arguments: Any, **settings: Any) -> str:
         with self.assertRaises(ConfigurationError) as caught:

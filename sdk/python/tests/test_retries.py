@@ -8,6 +8,7 @@ import pickle
 import ssl
 import threading
 import time
+import traceback
 import unittest
 from typing import Any, Dict, List, Set, Type
 from unittest import mock
@@ -176,6 +177,22 @@ class Retrying(Stubbed):
         with mock.patch("switchyard.session.random.uniform", side_effect=lambda low, high: (low, high)):
             self.assertEqual([backoff_s(tries) for tries in (0, 1, 2, 9, 10**9)], [(0, 0.25), (0, 0.5), (0, 1), (0, 8), (0, 8)])
 
+    def test_nothing_secret_is_in_the_locals_that_reports_of_errors_print(self) -> None:
+        behaviours: List[Behaviour] = [problem(401, "InvalidApiKey"), reset, hang, answer(200, b"<html>")]
+        for behaviour in behaviours:
+            client = self.client(self.stub(behaviour), max_retries=0, timeout_s=0.2)
+            for verb in (client.balance.derive, client.payments.get):
+                try:
+                    verb("a")
+                    self.fail("it was not refused")
+                except SwitchyardError as error:
+                    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+                    ours = [frame.locals or {} for frame in told.stack if "test_retries" not in frame.filename]
+                    self.assertGreater(len(ours), 2)
+                    self.assertNotIn(SECRET, repr(ours))
+                    # What else was under way is not dragged along.
+                    self.assertTrue(error.__context__ is None or error.__suppress_context__)
+
     def test_nothing_secret_is_logged(self) -> None:
         stub = self.stub(problem(503, "ServiceUnavailable"), reset, GOOD)
         with self.assertLogs("switchyard", logging.DEBUG) as logged:
@@ -276,9 +293,9 @@ class ElsewhereServed(Stubbed):
         return client.base_url
 
     def test_whither_a_key_may_go(self) -> None:
-        stays = "https://a.example:443"
+        stays = "https://a.example"
         # A test or sandbox key: to https, never in the clear.
-        self.assertEqual(self.moved("pk_test_1", "https://b.example"), "https://b.example:443")
+        self.assertEqual(self.moved("pk_test_1", "https://b.example"), "https://b.example")
         self.assertEqual(self.moved("pk_sandbox_1", "http://b.example"), stays)
         self.assertEqual(self.moved("pk_test_1", "http://127.0.0.1:9"), stays)
         self.assertEqual(self.moved("pk_test_1", "http://b.example", "http://127.0.0.1:8"), "http://127.0.0.1:8")
@@ -290,7 +307,7 @@ class ElsewhereServed(Stubbed):
         self.assertEqual(self.moved("pk_live_1", "http://[::1]:9", "http://127.0.0.1:8"), "http://[::1]:9")
         live = {"production_url": "https://live.example", "sandbox_url": "https://b.example"}
         for named in ("https://live.example/", ""):
-            self.assertEqual(self.moved("pk_live_1", named, **live), "https://live.example:443")
+            self.assertEqual(self.moved("pk_live_1", named, **live), "https://live.example")
         self.assertEqual(self.moved("pk_live_1", "https://b.example", **live), stays)
 
 

@@ -30,6 +30,13 @@ _AGAIN_STATUS = frozenset({408, 429, 502, 503, 504})
 _AGAIN_CODE = frozenset({"IdempotencyInProgress", "SignatureReused"})
 
 
+class Headers(Dict[str, str]):
+    """Headers that do not show in a `repr`: a report of an error may print what a function was about."""
+
+    def __repr__(self) -> str:
+        return "Headers(…)"
+
+
 class Session:
     """Makes the calls of one client."""
 
@@ -105,11 +112,11 @@ class Session:
         """One try, whose answer goes on. Raises `Broken`."""
         method, target, own, body = self.signed(request)
         deadline = time.monotonic() + self._timeout_s
-        return self.transport.begin(self.address, (method, target, {**own, **headers}, body), deadline, call, fresh=True)
+        return self.transport.begin(self.address, (method, target, Headers({**own, **headers}), body), deadline, call, fresh=True)
 
     def signed(self, request: Request) -> Tuple[str, str, Dict[str, str], bytes]:
         """The request as it goes out now."""
-        headers = {"Accept": "application/json", "User-Agent": f"switchyard-python/{VERSION}"}
+        headers = Headers({"Accept": "application/json", "User-Agent": f"switchyard-python/{VERSION}"})
         if request.body:
             headers["Content-Type"] = "application/json"
         if request.idempotency_key:

@@ -46,7 +46,8 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        is_usual = self.port == {"http": 80, "https": 443}[self.scheme]
+        return f"{self.scheme}://{host}" if is_usual else f"{self.scheme}://{host}:{self.port}"
 
 
 class Answer(NamedTuple):
