@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from pathlib import Path
+import re
 import secrets
 import shutil
 import socket
@@ -107,10 +108,11 @@ class Server:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def app(self, mode: str = "test", webhook_url: str = "") -> Dict[str, str]:
+    def app(self, mode: str = "test", webhook_url: str = "", *more: str) -> Dict[str, str]:
         """A new app with its key and secrets."""
         url = ["--webhook-url", webhook_url] if webhook_url else []
-        made: Dict[str, str] = json.loads(self.run("apps", "create", "--name", "shop", "--mode", mode, "--json", *url))
+        printed = self.run("apps", "create", "--name", "shop", "--mode", mode, "--json", *url, *more)
+        made: Dict[str, str] = json.loads(printed)
         return made
 
     def api_key(self, requests_per_minute: Optional[int] = None) -> str:
@@ -137,8 +139,13 @@ class Server:
         return found
 
     def has(self, path: str) -> bool:
-        """Whether this server serves a path yet."""
-        return path in self.openapi()["paths"]
+        """Whether this server serves a path yet, whatever it calls the ids in it."""
+        return path in {re.sub(r"\{.*?\}", "{}", known) for known in self.openapi()["paths"]}
+
+    def tenant_of(self, api_key: str) -> str:
+        """Whose key it is."""
+        found: str = call(f"{self.url}/api/v1/whoami", headers={"X-Api-Key": api_key})["data"]["tenantId"]
+        return found
 
     def stop(self) -> None:
         self._process.terminate()
