@@ -209,7 +209,10 @@ class Reply:
     def read_line(self, deadline: float, most: int) -> bytes:
         """The next line of a body that goes on, empty at its end."""
         self._connection.timed.deadline = deadline
-        return self._response.readline(most)
+        try:
+            return self._response.readline(most)
+        except (OSError, http.client.HTTPException) as error:
+            raise _told(error, self._call, was_sent=True, was_kept=False) from None
 
     def close(self) -> None:
         """Ends the connection."""
