@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 import ssl
 import threading
 import time
@@ -162,10 +163,13 @@ class Retrying(Stubbed):
 
     def test_a_server_that_is_not_there_is_asked_again(self) -> None:
         client = Switchyard("pk_test_1", SECRET, base_url=f"http://127.0.0.1:{free_port()}", max_retries=2)
-        with mock.patch("switchyard.transport._Connection", side_effect=ConnectionRefusedError(111, "refused")) as tried:
-            with self.assertRaisesRegex(ConnectionFailedError, "no connection: http://127.0.0.1"):
-                self.pay(client)
-        self.assertEqual(tried.call_count, 3)
+        for absent in (ConnectionRefusedError(111, "refused"), socket.gaierror(-2, "Name or service not known")):
+            with mock.patch("switchyard.transport._Connection", side_effect=absent) as tried:
+                with self.assertRaisesRegex(ConnectionFailedError, "no connection: http://127.0.0.1"):
+                    self.pay(client)
+            self.assertEqual(tried.call_count, 3)
+        with self.assertRaisesRegex(ConnectionFailedError, "no connection"):
+            self.pay(client)
         # A certificate that is not trusted is not trusted the next time either.
         broken = ssl.SSLCertVerificationError("certificate verify failed")
         with mock.patch("switchyard.transport._Connection", side_effect=broken) as tried:

@@ -14,7 +14,7 @@ from .signing import RequestSigner, Secret
 from .transport import Address
 
 _PUBLIC_KEY = re.compile(r"pk_(test|sandbox|live)_[0-9A-Za-z]+", re.ASCII)
-_API_KEY = re.compile(r"(pk_(test|sandbox|live)_[0-9A-Za-z]+)\.[!-~]+", re.ASCII)
+_API_KEY = re.compile(r"(pk_(test|sandbox|live)_[!-\-/-~]+)\.[!-~]+", re.ASCII)
 
 
 class Client:

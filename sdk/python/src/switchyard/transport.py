@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import re
 import select
 import socket
 import ssl
@@ -17,6 +18,7 @@ from .errors import ConfigurationError
 
 _MOST_IDLE = 32
 _LONGEST_ANSWER = 64 * 1024 * 1024
+_PLAIN = re.compile("[A-Za-z0-9._~:/-]*", re.ASCII)
 
 
 class Address(NamedTuple):
@@ -25,19 +27,21 @@ class Address(NamedTuple):
     scheme: str
     host: str
     port: int
+    prefix: str = ""
+    """A path that a proxy takes off again: the server does not see it, and it is not signed."""
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """The address of a base URL, which has neither a path nor a user."""
+        """The address of a base URL, which names no user."""
         try:
             parts = urlsplit(url.strip())
             host, port = parts.hostname or "", parts.port
         except ValueError:
             parts, host, port = urlsplit(""), "", None
-        is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
-        if parts.scheme not in ("http", "https") or not is_bare or not host or not host.isascii():
-            raise ConfigurationError("a base URL is http(s)://host[:port], with nothing after it")
-        return cls(parts.scheme, host, port or (443 if parts.scheme == "https" else 80))
+        is_bare = not (parts.query or parts.fragment or "@" in parts.netloc) and _PLAIN.fullmatch(host + parts.path)
+        if parts.scheme not in ("http", "https") or not is_bare or not host:
+            raise ConfigurationError("a base URL is http(s)://host[:port], without user, query and fragment")
+        return cls(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/"))
 
     @property
     def is_loopback(self) -> bool:
@@ -47,7 +51,8 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         is_usual = self.port == {"http": 80, "https": 443}[self.scheme]
-        return f"{self.scheme}://{host}" if is_usual else f"{self.scheme}://{host}:{self.port}"
+        port = "" if is_usual else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.prefix}"
 
 
 class Answer(NamedTuple):
@@ -255,7 +260,7 @@ class Transport:
             call.hold(connection.timed.raw)
             connection.timed.deadline = deadline
             was_sent = True
-            connection.http.request(method, target, body or None, headers)
+            connection.http.request(method, address.prefix + target, body or None, headers)
             return Reply(self, address, connection, call)
         except BaseException as error:
             call.let_go()
