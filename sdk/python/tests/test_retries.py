@@ -207,6 +207,41 @@ class Retrying(Stubbed):
 
 
 class Connections(Stubbed):
+    def test_answers_of_all_kinds_are_read_whole_or_not_at_all(self) -> None:
+        body = b'{"payment_id": "' + b"x" * 200_000 + b'"}'
+
+        def chunked(request: Request, connection: Any, end: bytes = b"0\r\n\r\n") -> None:
+            connection.sendall(b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for start in range(0, len(body), 50_000):
+                piece = body[start:start + 50_000]
+                connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+            connection.sendall(end)
+
+        def cut(request: Request, connection: Any) -> None:
+            chunked(request, connection, b"")
+            connection.close()
+
+        def until_closed(request: Request, connection: Any) -> None:
+            connection.sendall(b"HTTP/1.0 201 Created\r\n\r\n" + body)
+            connection.close()
+
+        stub = self.stub(chunked)
+        client = self.client(stub, max_retries=0)
+        for _ in range(2):
+            self.assertEqual(len(self.pay(client)["payment_id"]), 200_000)
+        self.assertEqual(stub.connections, 1)
+        stub.behaviours = [until_closed]
+        self.assertEqual(len(self.pay(client)["payment_id"]), 200_000)
+        stub.behaviours = [cut]
+        with self.assertRaises(ConnectionFailedError):
+            self.pay(client)
+        stub.behaviours = [chunked]
+        with mock.patch("switchyard.transport._LONGEST_ANSWER", 100_000), self.assertRaisesRegex(ConnectionFailedError, "too long"):
+            self.pay(client)
+        stub.behaviours = [answer(201, {"payment_id": "x" * 200_000})]
+        with mock.patch("switchyard.transport._LONGEST_ANSWER", 100_000), self.assertRaisesRegex(ConnectionFailedError, "too long"):
+            self.pay(client)
+
     def test_a_connection_is_kept(self) -> None:
         stub = self.stub(GOOD)
         client = self.client(stub)
@@ -282,6 +317,23 @@ class ElsewhereServed(Stubbed):
             self.assertEqual((len(here.requests), len(there.requests)), (1, 2))
             self.assertEqual(here.requests[0].key, there.requests[0].key)
 
+    def test_threads_that_are_sent_away_at_once_all_arrive(self) -> None:
+        there = self.stub(GOOD)
+        barrier = threading.Barrier(8)
+
+        def together(request: Request, connection: Any) -> None:
+            barrier.wait(10)
+            self.elsewhere(there.url)(request, connection)
+
+        client = self.client(self.stub(together), max_retries=0)
+        found: List[Any] = []
+        threads = [threading.Thread(target=lambda: found.append(self.pay(client))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual((len(found), len(there.requests)), (8, 8))
+
     def test_it_is_not_followed_twice(self) -> None:
         here, there = self.stub(GOOD), self.stub(GOOD)
         here.behaviours, there.behaviours = [self.elsewhere(there.url)], [self.elsewhere(here.url)]
@@ -293,7 +345,7 @@ class ElsewhereServed(Stubbed):
     def moved(self, key: str, named: str, here: str = "https://a.example", **urls: Any) -> str:
         client = Switchyard(key, SECRET, base_url=here, **urls)
         told = errors.ModeNotServedError("no", body={"detail": f"not here; use {named}" if named else "not here"})
-        client._session.move(told)
+        client._session.move(told, client._session.address)
         return client.base_url
 
     def test_whither_a_key_may_go(self) -> None:

@@ -137,7 +137,7 @@ class EventStream:
                     return
                 failure, delay = self._refused(reply, tries)
                 if isinstance(failure, ModeNotServedError) and not has_moved:
-                    has_moved = self._session.move(failure)
+                    has_moved = self._session.move(failure, reply.address)
                     if has_moved:
                         continue
             if delay is None or time.monotonic() + delay >= end:

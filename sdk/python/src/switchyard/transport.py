@@ -18,6 +18,7 @@ from .errors import ConfigurationError
 
 _MOST_IDLE = 32
 _LONGEST_ANSWER = 64 * 1024 * 1024
+_PIECE = 64 * 1024
 _PLAIN = re.compile("[A-Za-z0-9._~:/-]*", re.ASCII)
 
 
@@ -190,7 +191,7 @@ class Reply:
 
     def __init__(self, transport: Transport, address: Address, connection: _Connection, call: Call) -> None:
         self._transport = transport
-        self._address = address
+        self.address = address
         self._connection = connection
         self._call = call
         self._response = connection.http.getresponse()
@@ -199,14 +200,20 @@ class Reply:
 
     def read_all(self) -> bytes:
         """The whole body; the connection is kept for others."""
-        body = self._response.read(_LONGEST_ANSWER + 1)
-        if len(body) > _LONGEST_ANSWER:
-            raise http.client.HTTPException("the answer is too long")
-        if self._response.length:
-            raise http.client.IncompleteRead(body, self._response.length)
+        length = self._response.length
+        if length is not None and length <= _LONGEST_ANSWER:
+            body = self._response.read()
+        else:
+            # In small pieces: old Pythons make room for as much as may come, before it does.
+            pieces = bytearray()
+            for piece in iter(lambda: self._response.read(_PIECE), b""):
+                pieces += piece
+                if len(pieces) > _LONGEST_ANSWER:
+                    raise http.client.HTTPException("the answer is too long")
+            body = bytes(pieces)
         self._call.let_go()
         if self._response.isclosed() and self._connection.http.sock is not None:
-            self._transport.keep(self._address, self._connection)
+            self._transport.keep(self.address, self._connection)
         else:
             self._connection.http.close()
         return body
