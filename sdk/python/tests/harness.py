@@ -7,9 +7,11 @@ import contextlib
 import json
 import os
 from pathlib import Path
+import re
 import secrets
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import tempfile
@@ -106,10 +108,11 @@ class Server:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def app(self, mode: str = "test", webhook_url: str = "") -> Dict[str, str]:
+    def app(self, mode: str = "test", webhook_url: str = "", *more: str) -> Dict[str, str]:
         """A new app with its key and secrets."""
         url = ["--webhook-url", webhook_url] if webhook_url else []
-        made: Dict[str, str] = json.loads(self.run("apps", "create", "--name", "shop", "--mode", mode, "--json", *url))
+        printed = self.run("apps", "create", "--name", "shop", "--mode", mode, "--json", *url, *more)
+        made: Dict[str, str] = json.loads(printed)
         return made
 
     def api_key(self, requests_per_minute: Optional[int] = None) -> str:
@@ -136,8 +139,13 @@ class Server:
         return found
 
     def has(self, path: str) -> bool:
-        """Whether this server serves a path yet."""
-        return path in self.openapi()["paths"]
+        """Whether this server serves a path yet, whatever it calls the ids in it."""
+        return path in {re.sub(r"\{.*?\}", "{}", known) for known in self.openapi()["paths"]}
+
+    def tenant_of(self, api_key: str) -> str:
+        """Whose key it is."""
+        found: str = call(f"{self.url}/api/v1/whoami", headers={"X-Api-Key": api_key})["data"]["tenantId"]
+        return found
 
     def stop(self) -> None:
         self._process.terminate()
@@ -229,7 +237,8 @@ def half(request: Request, connection: socket.socket) -> None:
 class Stub:
     """A server that does what it is told, request by request; the last thing told it goes on doing."""
 
-    def __init__(self, *behaviours: Behaviour) -> None:
+    def __init__(self, *behaviours: Behaviour, tls: Optional[ssl.SSLContext] = None) -> None:
+        self._tls = tls
         self.behaviours = list(behaviours)
         self.requests: List[Request] = []
         self.connections = 0
@@ -251,6 +260,10 @@ class Stub:
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+                with self._lock:
+                    self._open.append(connection)
             for request in requests_of(connection):
                 with self._lock:
                     self.requests.append(request)

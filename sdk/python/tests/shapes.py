@@ -21,7 +21,7 @@ def faults(value: Any, kind: Any, at: str = "") -> Iterator[str]:
         hints = get_type_hints(kind)
         for name in set(hints) & set(value):
             yield from faults(value[name], hints[name], f"{at}.{name}")
-    elif get_origin(kind) is list:
+    elif get_origin(kind) is list and isinstance(value, list):
         for number, one in enumerate(value):
             yield from faults(one, get_args(kind)[0], f"{at}[{number}]")
     elif kind is not Any and type(value) is not (get_origin(kind) or kind):

@@ -8,6 +8,8 @@ from typing import Any, Dict, List
 from unittest import mock
 
 from switchyard import ConfigurationError, Switchyard
+from switchyard.signing import request_signature
+from tests.harness import Stub, answer
 
 SECRET = "0123456789abcdef" * 4
 URLS: Dict[str, Any] = {"sandbox_url": "https://sandbox.pay.example", "production_url": "https://pay.example/"}
@@ -21,7 +23,18 @@ class Configuration(unittest.TestCase):
             ]
             for keys in either:
                 client = Switchyard(**keys, **URLS, expect_mode=mode)
-                self.assertEqual((client.mode, client.base_url), (mode, f"https://{url}.example:443"))
+                self.assertEqual((client.mode, client.base_url), (mode, f"https://{url}.example"))
+
+    def test_a_path_before_the_servers_own_is_sent_and_not_signed(self) -> None:
+        with Stub(answer(200, {})) as stub:
+            with Switchyard("pk_test_1", SECRET, base_url=f"{stub.url}/pay/") as client:
+                self.assertEqual(client.base_url, f"{stub.url}/pay")
+                client.routes.explain(currency="IDR", method="qris")
+            request = stub.requests[0]
+            self.assertEqual(request.target, "/pay/v1/routes?currency=IDR&method=qris")
+            at = int(request.headers["x-pay-timestamp"])
+            signed = request_signature(SECRET, at, "GET", "/v1/routes?currency=IDR&method=qris")
+            self.assertEqual(request.headers["x-pay-signature"], signed)
 
     def test_one_url_overrides_both(self) -> None:
         client = Switchyard("pk_live_1", SECRET, **URLS, base_url="http://127.0.0.1:8080")
@@ -37,7 +50,7 @@ class Configuration(unittest.TestCase):
             self.assertEqual((client.mode, client.base_url), ("test", "http://[::1]:8080"))
             # What is told wins, and what is told about one mode is more than a default for all.
             client = Switchyard(sandbox_url="https://sandbox.pay.example")
-            self.assertEqual(client.base_url, "https://sandbox.pay.example:443")
+            self.assertEqual(client.base_url, "https://sandbox.pay.example")
 
     def refused(self, *arguments: Any, **settings: Any) -> str:
         with self.assertRaises(ConfigurationError) as caught:
@@ -56,7 +69,7 @@ class Configuration(unittest.TestCase):
         self.refused(api_key=SECRET)
         self.refused("pk_test_1\r\nX: 1", SECRET)
         self.refused(api_key=f"pk_test_1.{SECRET}\r\nX: 1")
-        for url in ("pay.example", "ftp://a.example", "https://", "https://u:p@a.example", "https://a.example/v1",
+        for url in ("pay.example", "ftp://a.example", "https://", "https://u:p@a.example", "https://a.example/a b",
                     "https://a.example?x", "https://a.example:x", "http://[::1"):
             self.assertIn("base URL", self.refused("pk_test_1", SECRET, base_url=url))
 

@@ -75,7 +75,7 @@ class OnTheWire(unittest.TestCase):
 
 class OnAServer(unittest.TestCase):
     def client(self, path: str) -> Switchyard:
-        if not any(known.startswith(path) and known.endswith(path[-4:]) for known in server().openapi()["paths"]):
+        if not server().has(path):
             self.skipTest(f"this server has no {path} yet")
         app = server().app()
         pay = Switchyard(app["public_key"], app["secret"], base_url=server().url)
@@ -105,7 +105,7 @@ class OnAServer(unittest.TestCase):
         self.assertEqual(pay.payment_links.close(made["payment_link_id"])["status"], "closed")
 
     def test_kyc(self) -> None:
-        pay = self.client("/v1/customers/{external_user_id}/kyc")
+        pay = self.client("/v1/customers/{}/kyc")
         pay.payments.create(
             external_user_id="u", email="u@shop.example", amount_minor=5000, currency="IDR", method="qris",
             return_url="https://shop.example",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 import ssl
 import threading
 import time
+import traceback
 import unittest
 from typing import Any, Dict, List, Set, Type
 from unittest import mock
@@ -161,10 +163,13 @@ class Retrying(Stubbed):
 
     def test_a_server_that_is_not_there_is_asked_again(self) -> None:
         client = Switchyard("pk_test_1", SECRET, base_url=f"http://127.0.0.1:{free_port()}", max_retries=2)
-        with mock.patch("switchyard.transport._Connection", side_effect=ConnectionRefusedError(111, "refused")) as tried:
-            with self.assertRaisesRegex(ConnectionFailedError, "no connection: http://127.0.0.1"):
-                self.pay(client)
-        self.assertEqual(tried.call_count, 3)
+        for absent in (ConnectionRefusedError(111, "refused"), socket.gaierror(-2, "Name or service not known")):
+            with mock.patch("switchyard.transport._Connection", side_effect=absent) as tried:
+                with self.assertRaisesRegex(ConnectionFailedError, "no connection: http://127.0.0.1"):
+                    self.pay(client)
+            self.assertEqual(tried.call_count, 3)
+        with self.assertRaisesRegex(ConnectionFailedError, "no connection"):
+            self.pay(client)
         # A certificate that is not trusted is not trusted the next time either.
         broken = ssl.SSLCertVerificationError("certificate verify failed")
         with mock.patch("switchyard.transport._Connection", side_effect=broken) as tried:
@@ -176,6 +181,22 @@ class Retrying(Stubbed):
         with mock.patch("switchyard.session.random.uniform", side_effect=lambda low, high: (low, high)):
             self.assertEqual([backoff_s(tries) for tries in (0, 1, 2, 9, 10**9)], [(0, 0.25), (0, 0.5), (0, 1), (0, 8), (0, 8)])
 
+    def test_nothing_secret_is_in_the_locals_that_reports_of_errors_print(self) -> None:
+        behaviours: List[Behaviour] = [problem(401, "InvalidApiKey"), reset, hang, answer(200, b"<html>")]
+        for behaviour in behaviours:
+            client = self.client(self.stub(behaviour), max_retries=0, timeout_s=0.2)
+            for verb in (client.balance.derive, client.payments.get):
+                try:
+                    verb("a")
+                    self.fail("it was not refused")
+                except SwitchyardError as error:
+                    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+                    ours = [frame.locals or {} for frame in told.stack if "test_retries" not in frame.filename]
+                    self.assertGreater(len(ours), 2)
+                    self.assertNotIn(SECRET, repr(ours))
+                    # What else was under way is not dragged along.
+                    self.assertTrue(error.__context__ is None or error.__suppress_context__)
+
     def test_nothing_secret_is_logged(self) -> None:
         stub = self.stub(problem(503, "ServiceUnavailable"), reset, GOOD)
         with self.assertLogs("switchyard", logging.DEBUG) as logged:
@@ -186,6 +207,41 @@ class Retrying(Stubbed):
 
 
 class Connections(Stubbed):
+    def test_answers_of_all_kinds_are_read_whole_or_not_at_all(self) -> None:
+        body = b'{"payment_id": "' + b"x" * 200_000 + b'"}'
+
+        def chunked(request: Request, connection: Any, end: bytes = b"0\r\n\r\n") -> None:
+            connection.sendall(b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for start in range(0, len(body), 50_000):
+                piece = body[start:start + 50_000]
+                connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
+            connection.sendall(end)
+
+        def cut(request: Request, connection: Any) -> None:
+            chunked(request, connection, b"")
+            connection.close()
+
+        def until_closed(request: Request, connection: Any) -> None:
+            connection.sendall(b"HTTP/1.0 201 Created\r\n\r\n" + body)
+            connection.close()
+
+        stub = self.stub(chunked)
+        client = self.client(stub, max_retries=0)
+        for _ in range(2):
+            self.assertEqual(len(self.pay(client)["payment_id"]), 200_000)
+        self.assertEqual(stub.connections, 1)
+        stub.behaviours = [until_closed]
+        self.assertEqual(len(self.pay(client)["payment_id"]), 200_000)
+        stub.behaviours = [cut]
+        with self.assertRaises(ConnectionFailedError):
+            self.pay(client)
+        stub.behaviours = [chunked]
+        with mock.patch("switchyard.transport._LONGEST_ANSWER", 100_000), self.assertRaisesRegex(ConnectionFailedError, "too long"):
+            self.pay(client)
+        stub.behaviours = [answer(201, {"payment_id": "x" * 200_000})]
+        with mock.patch("switchyard.transport._LONGEST_ANSWER", 100_000), self.assertRaisesRegex(ConnectionFailedError, "too long"):
+            self.pay(client)
+
     def test_a_connection_is_kept(self) -> None:
         stub = self.stub(GOOD)
         client = self.client(stub)
@@ -261,6 +317,23 @@ class ElsewhereServed(Stubbed):
             self.assertEqual((len(here.requests), len(there.requests)), (1, 2))
             self.assertEqual(here.requests[0].key, there.requests[0].key)
 
+    def test_threads_that_are_sent_away_at_once_all_arrive(self) -> None:
+        there = self.stub(GOOD)
+        barrier = threading.Barrier(8)
+
+        def together(request: Request, connection: Any) -> None:
+            barrier.wait(10)
+            self.elsewhere(there.url)(request, connection)
+
+        client = self.client(self.stub(together), max_retries=0)
+        found: List[Any] = []
+        threads = [threading.Thread(target=lambda: found.append(self.pay(client))) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual((len(found), len(there.requests)), (8, 8))
+
     def test_it_is_not_followed_twice(self) -> None:
         here, there = self.stub(GOOD), self.stub(GOOD)
         here.behaviours, there.behaviours = [self.elsewhere(there.url)], [self.elsewhere(here.url)]
@@ -272,13 +345,13 @@ class ElsewhereServed(Stubbed):
     def moved(self, key: str, named: str, here: str = "https://a.example", **urls: Any) -> str:
         client = Switchyard(key, SECRET, base_url=here, **urls)
         told = errors.ModeNotServedError("no", body={"detail": f"not here; use {named}" if named else "not here"})
-        client._session.move(told)
+        client._session.move(told, client._session.address)
         return client.base_url
 
     def test_whither_a_key_may_go(self) -> None:
-        stays = "https://a.example:443"
+        stays = "https://a.example"
         # A test or sandbox key: to https, never in the clear.
-        self.assertEqual(self.moved("pk_test_1", "https://b.example"), "https://b.example:443")
+        self.assertEqual(self.moved("pk_test_1", "https://b.example"), "https://b.example")
         self.assertEqual(self.moved("pk_sandbox_1", "http://b.example"), stays)
         self.assertEqual(self.moved("pk_test_1", "http://127.0.0.1:9"), stays)
         self.assertEqual(self.moved("pk_test_1", "http://b.example", "http://127.0.0.1:8"), "http://127.0.0.1:8")
@@ -290,7 +363,7 @@ class ElsewhereServed(Stubbed):
         self.assertEqual(self.moved("pk_live_1", "http://[::1]:9", "http://127.0.0.1:8"), "http://[::1]:9")
         live = {"production_url": "https://live.example", "sandbox_url": "https://b.example"}
         for named in ("https://live.example/", ""):
-            self.assertEqual(self.moved("pk_live_1", named, **live), "https://live.example:443")
+            self.assertEqual(self.moved("pk_live_1", named, **live), "https://live.example")
         self.assertEqual(self.moved("pk_live_1", "https://b.example", **live), stays)
 
 

@@ -108,7 +108,7 @@ class Signed(unittest.TestCase):
         self.assertEqual(len(self.pay.payments.list(external_user_id=who).page().data), 1)
 
     def test_a_signed_query_is_accepted_where_it_is_required(self) -> None:
-        made = json.loads(server().run("apps", "create", "--name", "q", "--mode", "test", "--require-signed-query", "--json"))
+        made = server().app("test", "", "--require-signed-query")
         pay = Switchyard(made["public_key"], made["secret"], base_url=server().url)
         self.assertEqual(list(pay.payments.list(external_user_id="a b&c", limit=3)), [])
         pay.close()
@@ -287,6 +287,31 @@ class Ledger(unittest.TestCase):
         with self.assertRaises(ValidationError) as caught:
             pay.balance.derive("acme", period="2026-01", time_preset="current_month")
         self.assertEqual(caught.exception.code, "INVALID_SCOPE_COMBINATION")
+
+    def test_what_a_payment_posts_is_proven_too(self) -> None:
+        key = server().api_key()
+        app = server().app("test", "", "--tenant", server().tenant_of(key))
+        pay = Switchyard(app["public_key"], app["secret"], key, base_url=server().url)
+        self.addCleanup(pay.close)
+        payment = pay.payments.create(**BUYER, mock={"outcome": "succeed"})
+        until(lambda: pay.payments.get(payment["payment_id"])["status"] == "succeeded")
+        customer = f"{app['app_id']}:IDR:{BUYER['external_user_id']}"
+        until(lambda: customer in [one["customerId"] for one in call(
+            f"{server().url}/api/v1/balance/customers", headers={"X-Api-Key": key})["data"]["customers"]])
+        receipt = until(lambda: self.receipt(pay, customer))
+        proven = proofs.verify(receipt, server().ledger_key())
+        self.assertEqual((proven.customer_id, proven.net_change), (customer, 50_000))
+        self.assertEqual((receipt["currency"], receipt["leaves"][0]["referenceId"]), ("IDR", payment["payment_id"]))
+        receipt["currency"] = "USD"
+        with self.assertRaises(proofs.ProofError):
+            proofs.verify(receipt, server().ledger_key())
+
+    @staticmethod
+    def receipt(pay: Switchyard, customer: str) -> Any:
+        try:
+            return pay.balance.receipt(customer)
+        except NotFoundError:
+            return None
 
     def test_writes(self) -> None:
         pay = Switchyard(api_key=server().api_key(), base_url=server().url)

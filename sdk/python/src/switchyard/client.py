@@ -14,7 +14,7 @@ from .signing import RequestSigner, Secret
 from .transport import Address
 
 _PUBLIC_KEY = re.compile(r"pk_(test|sandbox|live)_[0-9A-Za-z]+", re.ASCII)
-_API_KEY = re.compile(r"(pk_(test|sandbox|live)_[0-9A-Za-z]+)\.[!-~]+", re.ASCII)
+_API_KEY = re.compile(r"(pk_(test|sandbox|live)_[!-\-/-~]+)\.[!-~]+", re.ASCII)
 
 
 class Client:
@@ -138,7 +138,9 @@ def _mode_of(public_key: Optional[str], api_key: Optional[str]) -> str:
             raise ConfigurationError("api_key is not of the form pk_<test|sandbox|live>_<public>.<secret>")
         modes.append(matched[2])
     if not modes:
-        raise ConfigurationError("no key: give public_key and secret, or api_key (or set PAY_KEY and PAY_SECRET, or PAY_API_KEY)")
+        raise ConfigurationError(
+            "no key: give public_key and secret, or api_key (or set PAY_KEY and PAY_SECRET, or PAY_API_KEY)"
+        )
     if len(set(modes)) > 1:
         raise ConfigurationError(f"public_key is of mode {modes[0]}, and api_key of mode {modes[1]}")
     return modes[0]

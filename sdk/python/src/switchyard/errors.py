@@ -176,9 +176,8 @@ def retry_after_of(value: Optional[str]) -> Optional[float]:
 
 def named_base_url(problem: Mapping[str, Any]) -> Optional[str]:
     """The address that a 421 names: in a field, or at the end of its sentence."""
-    named = problem.get("base_url")
-    if not isinstance(named, str):
-        _, found, named = str(problem.get("detail", "")).rpartition("; use ")
-        if not found:
-            return None
-    return named.strip()
+    for field in ("mode_url", "base_url"):
+        if isinstance(problem.get(field), str):
+            return str(problem[field])
+    _, found, named = str(problem.get("detail", "")).rpartition("; use ")
+    return named.strip() if found else None

@@ -30,6 +30,13 @@ _AGAIN_STATUS = frozenset({408, 429, 502, 503, 504})
 _AGAIN_CODE = frozenset({"IdempotencyInProgress", "SignatureReused"})
 
 
+class Headers(Dict[str, str]):
+    """Headers that do not show in a `repr`: a report of an error may print what a function was about."""
+
+    def __repr__(self) -> str:
+        return "Headers(…)"
+
+
 class Session:
     """Makes the calls of one client."""
 
@@ -73,14 +80,14 @@ class Session:
         while True:
             try:
                 deadline = min(time.monotonic() + self._timeout_s, end)
-                signed = self.signed(request)
-                answer = self.transport.exchange(self.address, signed, deadline, call, fresh)
+                signed, asked = self.signed(request), self.address
+                answer = self.transport.exchange(asked, signed, deadline, call, fresh)
                 _LOG.debug("%s %s: %d", request.method, request.path, answer.status)
                 if 200 <= answer.status < 300:
                     return answer
                 failure = error_of(answer.status, answer.headers, answer.body, request.idempotency_key or None)
                 if isinstance(failure, ModeNotServedError) and not has_moved:
-                    has_moved = self.move(failure)
+                    has_moved = self.move(failure, asked)
                     if has_moved:
                         continue
                 if failure.code == "SignatureReused" and self._signer is not None and reused < _MOST_REUSED:
@@ -105,11 +112,12 @@ class Session:
         """One try, whose answer goes on. Raises `Broken`."""
         method, target, own, body = self.signed(request)
         deadline = time.monotonic() + self._timeout_s
-        return self.transport.begin(self.address, (method, target, {**own, **headers}, body), deadline, call, fresh=True)
+        signed = (method, target, Headers({**own, **headers}), body)
+        return self.transport.begin(self.address, signed, deadline, call, fresh=True)
 
     def signed(self, request: Request) -> Tuple[str, str, Dict[str, str], bytes]:
         """The request as it goes out now."""
-        headers = {"Accept": "application/json", "User-Agent": f"switchyard-python/{VERSION}"}
+        headers = Headers({"Accept": "application/json", "User-Agent": f"switchyard-python/{VERSION}"})
         if request.body:
             headers["Content-Type"] = "application/json"
         if request.idempotency_key:
@@ -126,8 +134,8 @@ class Session:
             headers.update(self._signer.headers(request.method, request.target, request.body, request.idempotency_key))
         return request.method, request.target, headers, request.body
 
-    def move(self, failure: ModeNotServedError) -> bool:
-        """Goes to the server that a 421 names, if that may have the key. Nothing was done by who answered so.
+    def move(self, failure: ModeNotServedError, asked: Address) -> bool:
+        """Goes to the server that a 421 of `asked` names, if that may have the key. Nothing was done by who answered so.
 
         That is one that the caller named too, always. Otherwise a test or sandbox key goes to any https address, and
         whatever key from this machine to this machine. A live key goes nowhere else on a server's word alone, and no
@@ -138,11 +146,11 @@ class Session:
             there = Address.parse(named_base_url(failure.body) or "")
         except ConfigurationError:
             # The answer names no address; the caller may have told of one for this mode.
-            there = self._configured[0] if self._configured else self.address
-        if there == self.address:
+            there = self._configured[0] if self._configured else asked
+        if there == asked:
             return False
-        is_local = there.is_loopback and self.address.is_loopback
-        is_safe = there.scheme == "https" or (is_local and self.address.scheme == "http")
+        is_local = there.is_loopback and asked.is_loopback
+        is_safe = there.scheme == "https" or (is_local and asked.scheme == "http")
         may_have_key = there in self._configured or (is_safe and (is_local or self.mode != "live"))
         if may_have_key:
             self.address = there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from types import TracebackType
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Type
@@ -65,6 +66,7 @@ class EventStream:
         self._session = session
         self._reconnect_s = reconnect_s
         self._call = Call()
+        self._reading = threading.Lock()
         self._reply: Optional[Reply] = None
         self._messages: Iterator[Message] = iter(())
 
@@ -72,26 +74,22 @@ class EventStream:
         return self
 
     def __next__(self) -> types.Event:
-        try:
-            while True:
-                try:
-                    message = next(self._messages, None)
-                except (Broken, OSError, ValueError):
-                    message = None
-                if message is None:
-                    self._connect()
-                    continue
-                if message.id:
-                    self.last_event_id = message.id
-                event: types.Event = from_json(message.data)
-                return event
-        except Cancelled:
-            self._drop()
-            raise StopIteration from None
+        with self._reading:
+            try:
+                return self._next()
+            except Cancelled:
+                self._drop()
+        raise StopIteration
 
     def close(self) -> None:
         """Ends it; whoever waits for an event gets no more."""
         self._call.cancel()
+        # Whoever waits is woken by that, and drops the connection himself.
+        if self._reading.acquire(blocking=False):
+            try:
+                self._drop()
+            finally:
+                self._reading.release()
 
     def __enter__(self) -> EventStream:
         return self
@@ -100,7 +98,23 @@ class EventStream:
         self, kind: Optional[Type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
     ) -> None:
         self.close()
-        self._drop()
+
+    def _next(self) -> types.Event:
+        while True:
+            try:
+                message = next(self._messages, None)
+            except Broken:
+                message = None
+            if message is None:
+                self._connect()
+                continue
+            if message.id:
+                self.last_event_id = message.id
+            try:
+                event: types.Event = from_json(message.data)
+            except ValueError:
+                raise SwitchyardError(f"the event {message.id} cannot be read", code="UnreadableAnswer") from None
+            return event
 
     def _connect(self) -> None:
         was_connected = self._reply is not None
@@ -123,7 +137,7 @@ class EventStream:
                     return
                 failure, delay = self._refused(reply, tries)
                 if isinstance(failure, ModeNotServedError) and not has_moved:
-                    has_moved = self._session.move(failure)
+                    has_moved = self._session.move(failure, reply.address)
                     if has_moved:
                         continue
             if delay is None or time.monotonic() + delay >= end:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import os
+import re
 import select
 import socket
 import ssl
@@ -17,6 +18,8 @@ from .errors import ConfigurationError
 
 _MOST_IDLE = 32
 _LONGEST_ANSWER = 64 * 1024 * 1024
+_PIECE = 64 * 1024
+_PLAIN = re.compile("[A-Za-z0-9._~:/-]*", re.ASCII)
 
 
 class Address(NamedTuple):
@@ -25,19 +28,21 @@ class Address(NamedTuple):
     scheme: str
     host: str
     port: int
+    prefix: str = ""
+    """A path that a proxy takes off again: the server does not see it, and it is not signed."""
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """The address of a base URL, which has neither a path nor a user."""
+        """The address of a base URL, which names no user."""
         try:
             parts = urlsplit(url.strip())
             host, port = parts.hostname or "", parts.port
         except ValueError:
             parts, host, port = urlsplit(""), "", None
-        is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
-        if parts.scheme not in ("http", "https") or not is_bare or not host or not host.isascii():
-            raise ConfigurationError("a base URL is http(s)://host[:port], with nothing after it")
-        return cls(parts.scheme, host, port or (443 if parts.scheme == "https" else 80))
+        is_bare = not (parts.query or parts.fragment or "@" in parts.netloc) and _PLAIN.fullmatch(host + parts.path)
+        if parts.scheme not in ("http", "https") or not is_bare or not host:
+            raise ConfigurationError("a base URL is http(s)://host[:port], without user, query and fragment")
+        return cls(parts.scheme, host, port or (443 if parts.scheme == "https" else 80), parts.path.rstrip("/"))
 
     @property
     def is_loopback(self) -> bool:
@@ -46,7 +51,9 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        is_usual = self.port == {"http": 80, "https": 443}[self.scheme]
+        port = "" if is_usual else f":{self.port}"
+        return f"{self.scheme}://{host}{port}{self.prefix}"
 
 
 class Answer(NamedTuple):
@@ -184,7 +191,7 @@ class Reply:
 
     def __init__(self, transport: Transport, address: Address, connection: _Connection, call: Call) -> None:
         self._transport = transport
-        self._address = address
+        self.address = address
         self._connection = connection
         self._call = call
         self._response = connection.http.getresponse()
@@ -193,14 +200,20 @@ class Reply:
 
     def read_all(self) -> bytes:
         """The whole body; the connection is kept for others."""
-        body = self._response.read(_LONGEST_ANSWER + 1)
-        if len(body) > _LONGEST_ANSWER:
-            raise http.client.HTTPException("the answer is too long")
-        if self._response.length:
-            raise http.client.IncompleteRead(body, self._response.length)
+        length = self._response.length
+        if length is not None and length <= _LONGEST_ANSWER:
+            body = self._response.read()
+        else:
+            # In small pieces: old Pythons make room for as much as may come, before it does.
+            pieces = bytearray()
+            for piece in iter(lambda: self._response.read(_PIECE), b""):
+                pieces += piece
+                if len(pieces) > _LONGEST_ANSWER:
+                    raise http.client.HTTPException("the answer is too long")
+            body = bytes(pieces)
         self._call.let_go()
         if self._response.isclosed() and self._connection.http.sock is not None:
-            self._transport.keep(self._address, self._connection)
+            self._transport.keep(self.address, self._connection)
         else:
             self._connection.http.close()
         return body
@@ -208,7 +221,10 @@ class Reply:
     def read_line(self, deadline: float, most: int) -> bytes:
         """The next line of a body that goes on, empty at its end."""
         self._connection.timed.deadline = deadline
-        return self._response.readline(most)
+        try:
+            return self._response.readline(most)
+        except (OSError, http.client.HTTPException) as error:
+            raise _told(error, self._call, was_sent=True, was_kept=False) from None
 
     def close(self) -> None:
         """Ends the connection."""
@@ -251,7 +267,7 @@ class Transport:
             call.hold(connection.timed.raw)
             connection.timed.deadline = deadline
             was_sent = True
-            connection.http.request(method, target, body or None, headers)
+            connection.http.request(method, address.prefix + target, body or None, headers)
             return Reply(self, address, connection, call)
         except BaseException as error:
             call.let_go()

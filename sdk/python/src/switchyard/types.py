@@ -30,7 +30,7 @@ class Fallback(TypedDict):
     reason: str
 
 
-class Payment(TypedDict):
+class _Payment(TypedDict):
     payment_id: str
     status: PaymentStatus
     mode: Mode
@@ -53,6 +53,11 @@ class Payment(TypedDict):
     expires_at: str
     created_at: str
     updated_at: str
+
+
+class Payment(_Payment, total=False):
+    invoice_id: Optional[str]
+    payment_link_id: Optional[str]
 
 
 class Buyer(TypedDict, total=False):
@@ -209,7 +214,7 @@ class InvoicePayment(TypedDict):
     created_at: str
 
 
-class Invoice(TypedDict):
+class _Invoice(TypedDict):
     invoice_id: str
     number: str
     status: InvoiceStatus
@@ -231,6 +236,10 @@ class Invoice(TypedDict):
     updated_at: str
     paid_at: Optional[str]
     voided_at: Optional[str]
+
+
+class Invoice(_Invoice, total=False):
+    refunded_minor: int
 
 
 class PaymentLink(TypedDict):
