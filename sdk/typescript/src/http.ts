@@ -180,8 +180,8 @@ export class Transport {
 
   /**
    * Moves to the server that a 421 of `from` names, and says whether it did. A request carries what was made with the
-   * secret, or the API key itself. So it goes to servers that the caller named, and to others only on a word that can be
-   * trusted: whoever answered over https may name an https server; a server on this machine, for keys that are not live,
+   * secret, or the API key itself. So it goes to servers that the caller named, and where no live money is at stake also to
+   * others, on a word that can be trusted: whoever answered over https may name an https server; a server on this machine
    * another on this machine or an https one.
    */
   #follow(failure: SwitchyardError, from: URL): boolean {
@@ -189,9 +189,10 @@ export class Transport {
     const { mode, named } = this.#config;
     const to = new URL(failure.modeUrl ?? "");
     const isTrusted =
-      from.protocol === "https:"
+      mode !== "live" &&
+      (from.protocol === "https:"
         ? to.protocol === "https:"
-        : mode !== "live" && isLoopback(from) && (to.protocol === "https:" || isLoopback(to));
+        : isLoopback(from) && (to.protocol === "https:" || isLoopback(to)));
     if (to.origin === from.origin || !(isTrusted || named.some((url) => url.origin === to.origin))) return false;
     this.#base = to;
     return true;

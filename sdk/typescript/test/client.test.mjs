@@ -171,7 +171,8 @@ describe("a 421", () => {
 
   const cases = [
     // mode, base URL, the address in the answer, further options, whether it is followed
-    ["live", "https://a.example", "https://b.example", {}, true],
+    ["live", "https://a.example", "https://b.example", {}, false],
+    ["live", "https://a.example", "https://b.example", { productionUrl: "https://b.example" }, true],
     ["live", "https://a.example", "http://b.example", {}, false],
     ["live", "https://a.example", "http://127.0.0.1:2", {}, false],
     ["live", "http://a.example", "https://b.example", {}, false],
