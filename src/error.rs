@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use crate::domain::fields::Invalid;
+use crate::domain::mode::Mode;
 use crate::store::StoreError;
 
 macro_rules! codes {
@@ -119,6 +120,8 @@ pub struct Fault {
     pub messages: Vec<String>,
     /// The payment that exists all the same.
     pub payment_id: Option<String>,
+    /// The mode that is not served here, and the base URL where it is, if that is known.
+    pub elsewhere: Option<(Mode, Option<String>)>,
     /// When to try again.
     pub retry_after: Option<Duration>,
     /// The HTTP status where it is not the code's own.
@@ -132,7 +135,15 @@ impl Fault {
     /// A fault with a sentence of its own.
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), messages: Vec::new(), payment_id: None, retry_after: None, status: None }
+        Self {
+            code,
+            detail: detail.into(),
+            messages: Vec::new(),
+            payment_id: None,
+            elsewhere: None,
+            retry_after: None,
+            status: None,
+        }
     }
 
     /// A fault with when to try again.
@@ -214,6 +225,10 @@ pub fn problem_body(fault: &Fault, request_id: &str) -> String {
     });
     if let Some(payment_id) = payment_id {
         body["payment_id"] = payment_id.as_str().into();
+    }
+    if let Some((mode, url)) = &fault.elsewhere {
+        body["mode"] = mode.as_str().into();
+        body["mode_url"] = url.as_deref().into();
     }
     if let Some(wait) = retry_after {
         body["retryAfterSeconds"] = wait.as_secs().into();

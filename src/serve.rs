@@ -116,7 +116,7 @@ pub async fn start_on(listener: TcpListener, mut settings: Settings, options: Op
             .split_for_parts();
         app.app_data(data.clone())
             .app_data(shared_streams.clone())
-            .app_data(Data::new(document))
+            .app_data(Data::new(api::with_operation_ids(document)))
             .app_data(web::FormConfig::default().limit(4096).error_handler(|_, _| {
                 Problem(Fault::invalid("body", "must be a form with outcome=succeed, fail or cancel")).into()
             }))

@@ -1,6 +1,7 @@
 //! The door for machines: HTTP in, verbs of the gateway, JSON out.
 
 use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as OpenApiDocument;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 mod accounts;
@@ -132,6 +133,28 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(writes::get)
         .service(writes::bucket)
         .service(reconcile::reconcile);
+}
+
+/// The document with an id for every operation, which generators of clients name their functions by: its method and path.
+#[must_use]
+pub fn with_operation_ids(mut document: OpenApiDocument) -> OpenApiDocument {
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            let words =
+                path.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+            let id: Vec<&str> = std::iter::once(method).chain(words).collect();
+            operation.operation_id = Some(id.join("_"));
+        }
+    }
+    document
 }
 
 /// What the document of the API says besides its operations.

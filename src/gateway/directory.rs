@@ -144,11 +144,10 @@ impl Gateway {
         if self.settings.modes.contains(&mode) {
             return Ok(());
         }
-        let elsewhere = match self.settings.mode_urls.get(&mode) {
-            Some(url) => format!("; use {url}"),
-            None => String::new(),
-        };
-        Err(Fault::new(Code::ModeNotServed, format!("this server does not serve mode {mode}{elsewhere}")))
+        let url = self.settings.mode_urls.get(&mode);
+        let hint = url.map_or_else(String::new, |url| format!("; use {url}"));
+        let detail = format!("this server does not serve mode {mode}{hint}");
+        Err(Fault { elsewhere: Some((mode, url.cloned())), ..Fault::new(Code::ModeNotServed, detail) })
     }
 
     fn matching_app(&self, head: &SignedHead, body_sha256: &[u8; 32]) -> Option<(Arc<App>, i64)> {

@@ -265,8 +265,10 @@ async fn a_key_of_a_mode_that_is_not_served_here_is_told_where_to_go() {
 
     let live = gateway.product(Mode::Live).await.get("/v1/payments").await.expect_error(421, "ModeNotServed");
     assert!(live.detail().contains("live") && live.detail().contains("https://live.pay.example"), "{}", live.text);
+    assert_eq!((live.text_of("mode"), live.text_of("mode_url")), ("live".into(), "https://live.pay.example".into()));
     let sandbox = gateway.product(Mode::Sandbox).await.get("/v1/payments").await.expect_error(421, "ModeNotServed");
     assert!(sandbox.detail().contains("sandbox") && !sandbox.detail().contains("http"), "{}", sandbox.text);
+    assert!(sandbox.json()["mode_url"].is_null());
 }
 
 #[tokio::test]
