@@ -31,6 +31,7 @@ mod checkout;
 mod checkpoints;
 mod confirming;
 mod console;
+mod customers;
 mod deliveries;
 mod deltas;
 mod directory;

@@ -16,6 +16,7 @@ mod attention;
 mod bad_input;
 mod balance_pages;
 mod browser;
+mod buyers;
 mod checkout;
 mod checkpoints;
 mod console;
