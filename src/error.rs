@@ -74,6 +74,7 @@ codes! {
     ProductionNotInPlan = 403, "Production not in plan", "The plan has no Production. Choose a paid plan.";
     ProductionAccessNotApproved = 403, "Production access not approved", "A step on the way to Production is missing; `detail` names it.";
     TenantSuspended = 403, "Tenant suspended", "The operator has suspended the tenant: it takes no new payments. Reading, refunds and webhooks go on.";
+    BuyerKycRequired = 403, "Buyer not approved", "The app lets a buyer pay so much only once it is known who he is; `detail` names the buyer and the limit. See to it, then set his status with `POST /v1/customers/{external_user_id}/kyc`.";
     NotFound = 404, "Not found", "There is nothing at this path.";
     PaymentNotFound = 404, "Payment not found", "No payment of this app has this id.";
     RefundNotFound = 404, "Refund not found", "No refund of this app has this id.";

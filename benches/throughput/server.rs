@@ -59,6 +59,7 @@ pub async fn run(directory: PathBuf, database: &str) {
         allowed_providers: Vec::new(),
         allowed_methods: Vec::new(),
         require_signed_query: false,
+        kyc_above: Vec::new(),
     };
     let issued = server.gateway.create_app(options(Mode::Test)).await.unwrap();
     let sandbox = server.gateway.create_app(options(Mode::Sandbox)).await.unwrap();

@@ -48,6 +48,7 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(subscriptions::cancel)
         .service(customers::list)
         .service(customers::get)
+        .service(customers::set_kyc_status)
         .service(routes::explain)
         .service(events::list)
         .service(events::redeliver_since)

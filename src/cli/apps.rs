@@ -48,6 +48,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Set the most that an app's buyers may pay who are not approved; without --above, as much as they like.
+    SetKyc {
+        /// Its id or public key.
+        app: String,
+        /// In minor units, as IDR=1000000; repeat for several currencies.
+        #[arg(long, value_name = "CURRENCY=AMOUNT")]
+        above: Vec<String>,
+    },
     /// Send an app's events to another URL.
     SetWebhook {
         /// Its id or public key.
@@ -83,6 +91,9 @@ pub(super) struct Create {
     /// Accept a request with a query string only if the signature covers it.
     #[arg(long)]
     require_signed_query: bool,
+    /// The most that a buyer may pay who is not approved, in minor units; repeat for several currencies.
+    #[arg(long, value_name = "CURRENCY=AMOUNT")]
+    kyc_above: Vec<String>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -108,6 +119,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, command: Command) -> Done {
                 allowed_providers: create.allow_provider,
                 allowed_methods: create.allow_method,
                 require_signed_query: create.require_signed_query,
+                kyc_above: create.kyc_above,
             };
             let issued = gateway.create_app_of(&scope, options).await?;
             print_issued(&issued, json);
@@ -146,6 +158,11 @@ pub(super) async fn run(gateway: Arc<Gateway>, command: Command) -> Done {
             print_issued(&issued, json);
             eprintln!("the old secrets go on working for {} s", overlap.as_secs());
         }
+        Command::SetKyc { app, above } => {
+            let limits = if above.is_empty() { "nothing".to_owned() } else { above.join(", ") };
+            gateway.change_app(&app, AppChange::SetKycAbove(above)).await?;
+            eprintln!("{app} asks for approved buyers above {limits}, within a second");
+        }
         Command::SetWebhook { app, url, json } => {
             let secret = gateway.change_app(&app, AppChange::SetWebhook(url.clone())).await?;
             let mut set = json!({ "webhook_url": url });
@@ -170,6 +187,7 @@ fn object(app: &AppRow, endpoints: &[EndpointRow]) -> Value {
         "allowed_providers": app.allowed_providers,
         "allowed_methods": app.allowed_methods,
         "require_signed_query": app.require_signed_query,
+        "kyc_above": app.kyc_above,
         "archived_at": app.archived_at,
         "created_at": app.created_at,
     })

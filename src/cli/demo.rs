@@ -181,6 +181,7 @@ async fn find_or_make_app(gateway: &Arc<Gateway>, receiver_url: &str) -> Result<
             allowed_providers: Vec::new(),
             allowed_methods: Vec::new(),
             require_signed_query: false,
+            kyc_above: Vec::new(),
         })
         .await?;
     Ok((issued.app.app_id.to_string(), true))

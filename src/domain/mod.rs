@@ -7,6 +7,7 @@ pub mod api_keys;
 pub mod backoff;
 pub mod balances;
 pub mod countries;
+pub mod customers;
 pub mod decimals;
 pub mod deltas;
 pub mod drafts;

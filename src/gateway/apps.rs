@@ -9,6 +9,7 @@ use super::audit::{self, Deed};
 use super::onboarding::live_step_missing;
 use super::{Gateway, Scope, Who};
 use crate::domain::api_keys::key_prefix;
+use crate::domain::customers::KycLimits;
 use crate::domain::drafts::web_url_fault;
 use crate::domain::fields::text_fault;
 use crate::domain::ids::{AppId, EndpointId};
@@ -40,6 +41,8 @@ pub struct AppOptions {
     pub allowed_methods: Vec<String>,
     /// Whether a request with a query string must sign it.
     pub require_signed_query: bool,
+    /// Amounts above which its buyers must be approved, as `IDR=1000000` in minor units.
+    pub kyc_above: Vec<String>,
 }
 
 /// An app with the secrets that are shown this once.
@@ -64,6 +67,8 @@ pub enum AppChange {
     FinishRotation,
     /// Its events go elsewhere.
     SetWebhook(String),
+    /// Its buyers must be approved above these amounts, as `IDR=1000000` in minor units.
+    SetKycAbove(Vec<String>),
 }
 
 impl Gateway {
@@ -76,6 +81,7 @@ impl Gateway {
         scope.require_developer()?;
         self.check_works_here(scope)?;
         check_options(&options)?;
+        let kyc_above = read_limits(&options.kyc_above)?;
         if options.mode != scope.mode {
             return Err(Fault::invalid("mode", &format!("must be {}, in which you work", scope.mode)));
         }
@@ -98,6 +104,7 @@ impl Gateway {
             require_signed_query: options.require_signed_query,
             archived_at: None,
             created_at: now,
+            kyc_above: kyc_above.stored(),
             app_id,
         };
         let sealed = self.sealer.seal(endpoint_secret_place(&endpoint_id), &webhook_secret);
@@ -150,6 +157,10 @@ impl Gateway {
         {
             return Err(Fault::invalid("webhook_url", reason));
         }
+        let kyc_above = match &change {
+            AppChange::SetKycAbove(limits) => read_limits(limits)?.stored(),
+            _ => None,
+        };
         let now = self.clock.now();
         let endpoint_id = EndpointId::generate(now);
         let secret = Secret::generate();
@@ -169,6 +180,11 @@ impl Gateway {
                         apps::finish_rotation(conn, &app.app_id)?;
                         webhook_endpoints::finish_rotation(conn, &app.app_id)?;
                         ("app.rotation_finished", None, None)
+                    }
+                    AppChange::SetKycAbove(_) => {
+                        apps::set_kyc_above(conn, &app.app_id, kyc_above.as_deref())?;
+                        let told = |limits: &Option<String>| Some(json!({ "kycAbove": limits }));
+                        ("app.kyc_set", told(&app.kyc_above), told(&kyc_above))
                     }
                     AppChange::SetWebhook(url) => {
                         match &former {
@@ -254,7 +270,7 @@ fn insert(
     let after = json!({
         "name": app.name, "publicKey": app.public_key, "webhookUrl": endpoint.map(|endpoint| &endpoint.url),
         "allowedProviders": app.allowed_providers, "allowedMethods": app.allowed_methods,
-        "requireSignedQuery": app.require_signed_query,
+        "requireSignedQuery": app.require_signed_query, "kycAbove": app.kyc_above,
     });
     let deed = Deed { action: "app.created", subject: Some(app.app_id.as_str()), before: None, after: Some(after) };
     audit::record(conn, scope, deed, now)?;
@@ -297,6 +313,10 @@ fn borrow(previous: &Option<(String, Timestamp)>) -> Option<(&str, Timestamp)> {
 fn endpoint_row(endpoint_id: &EndpointId, app: &AppRow, url: &str, sealed: &str, now: Timestamp) -> EndpointRow {
     let endpoint = EndpointRow::new(endpoint_id.clone(), &app.tenant_id, app.mode, url, sealed, now);
     EndpointRow { app_id: Some(app.app_id.clone()), ..endpoint }
+}
+
+fn read_limits(limits: &[String]) -> Outcome<KycLimits> {
+    KycLimits::read(limits.iter().map(String::as_str)).map_err(|reason| Fault::invalid("kyc_above", &reason))
 }
 
 fn check_options(options: &AppOptions) -> Outcome<()> {

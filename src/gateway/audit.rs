@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::Gateway;
 use super::scope::Scope;
+use super::{App, Gateway};
 use crate::domain::ids::{AuditEntryId, TenantId};
 use crate::domain::time::Timestamp;
 use crate::error::Outcome;
@@ -27,6 +27,12 @@ pub(super) struct Deed<'a> {
 pub(super) fn record(conn: &mut Conn, scope: &Scope, deed: Deed<'_>, now: Timestamp) -> StoreResult<()> {
     let entry = entry(&scope.tenant_id, scope.actor(), scope.address.as_deref(), deed, now);
     audit::insert(conn, &AuditEntry { mode: Some(scope.mode), ..entry })
+}
+
+/// Writes an entry of what an app did by a signed request.
+pub(super) fn record_by_app(conn: &mut Conn, app: &App, deed: Deed<'_>, now: Timestamp) -> StoreResult<()> {
+    let entry = entry(&app.tenant_id, app.app_id.as_str(), None, deed, now);
+    audit::insert(conn, &AuditEntry { mode: Some(app.mode), ..entry })
 }
 
 /// Writes an entry of somebody without a scope, in no mode: the operator, the gateway, or who is not signed in yet.

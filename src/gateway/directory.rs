@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::machines::ApiKey;
 use super::{Gateway, Scope};
+use crate::domain::customers::KycLimits;
 use crate::domain::ids::{AppId, TenantId};
 use crate::domain::mode::Mode;
 use crate::domain::secrets::{Place, Sealer, Secret};
@@ -45,6 +46,8 @@ pub struct App {
     pub allowed_methods: Vec<(String, String)>,
     /// Whether a request with a query string must sign it.
     pub require_signed_query: bool,
+    /// Above which amounts its buyers must be approved.
+    pub(super) kyc_above: KycLimits,
     /// Whether its tenant is suspended.
     pub(super) is_suspended: bool,
     /// Whether it is live and not the operator's own.
@@ -344,6 +347,9 @@ fn open_app(
     };
     let words =
         |list: &Option<String>| list.as_ref().map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>());
+    // They were checked before they were written.
+    let kyc_above =
+        KycLimits::read(words(&row.kyc_above).unwrap_or_default().iter().map(String::as_str)).unwrap_or_default();
     let pairs = words(&row.allowed_methods).unwrap_or_default();
     let allowed_methods = pairs
         .iter()
@@ -358,6 +364,7 @@ fn open_app(
         mode: row.mode,
         public_key: row.public_key,
         require_signed_query: row.require_signed_query,
+        kyc_above,
         is_suspended: standing.is_some_and(|standing| standing.is_suspended),
         needs_approval: row.mode == Mode::Live && !standing.is_some_and(|standing| standing.is_operator),
         is_approved: AtomicBool::new(false),

@@ -15,6 +15,14 @@ impl Gateway {
     /// 403 saying why, and for live naming the step that is missing.
     pub(super) async fn check_takes_payments(&self, app: &App, once: &Once) -> Outcome<()> {
         let Err(refusal) = self.may_take_payments(app).await else { return Ok(()) };
+        self.refuse_if_new(once, refusal).await
+    }
+
+    /// Refuses a request, unless it was answered before.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub(super) async fn refuse_if_new(&self, once: &Once, refusal: Fault) -> Outcome<()> {
         let claim = once.claim.clone();
         let now = self.clock.now();
         match self.write(Lane::Any, move |conn| requests::look_up(conn, &claim, now)).await? {

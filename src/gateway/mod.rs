@@ -32,6 +32,7 @@ mod checkout;
 mod checkpoints;
 mod confirming;
 mod console;
+mod customers;
 mod deliveries;
 mod deltas;
 mod directory;

@@ -7,11 +7,11 @@ use super::idempotency::{Fresh, in_progress, replay};
 use super::rails::{Rail, unavailable};
 use super::routing::Route;
 use super::starting::{CALL_LEASE, OUTCOME_UNKNOWN, prepared};
-use super::views::{CustomerObject, PageObject, PaymentObject, render};
+use super::views::{PageObject, PaymentObject, render};
 use super::{Answer, App, Gateway, Once, settle};
 use crate::domain::backoff::{poll_wait, unknown_wait};
+use crate::domain::customers::KycStatus;
 use crate::domain::drafts::{MockOutcome, MockScript, PaymentDraft};
-use crate::domain::fields::text_fault;
 use crate::domain::ids::{AttemptId, PaymentId};
 use crate::domain::payments::{AttemptState, Observation, PaymentStatus};
 use crate::domain::time::Timestamp;
@@ -71,6 +71,7 @@ impl Gateway {
             Ok((route, draft)) => (draft, route),
             Err(fault) => return Err(self.conflict_or(once, fault).await),
         };
+        self.check_buyer(app, &once, &draft.external_user_id, draft.amount_minor, draft.currency).await?;
         let fallback = route.fallback.clone();
         let rail = route.rail.clone();
         let opening = self.opening(app, once, draft, route);
@@ -241,6 +242,7 @@ impl Gateway {
             name: buyer_name,
             created_at: now,
             updated_at: now,
+            kyc_status: KycStatus::None,
         };
         let public_url = self.settings.public_url.clone();
         Opening { once, payment, attempt, customer, invoice_prefix: draft.invoice_prefix, begins, public_url }
@@ -389,33 +391,6 @@ impl Gateway {
                 }
             }
         }
-    }
-
-    /// A buyer of an app, rendered.
-    ///
-    /// # Errors
-    /// 404.
-    pub async fn customer(&self, app: &App, external_user_id: &str) -> Outcome<String> {
-        let app_id = app.app_id.clone();
-        let not_found = || Fault::new(Code::CustomerNotFound, "customer not found");
-        if text_fault(external_user_id, 1, 128).is_some() {
-            return Err(not_found());
-        }
-        let wanted = external_user_id.to_owned();
-        let found = self.read(move |conn| customers::find(conn, &app_id, &wanted)).await?;
-        let customer = found.ok_or_else(not_found)?;
-        Ok(render(&CustomerObject::new(customer, app.mode)))
-    }
-
-    /// A page of an app's buyers in the order of their ids, rendered.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn list_customers(&self, app: &App, cursor: Option<String>, limit: usize) -> Outcome<String> {
-        let app_id = app.app_id.clone();
-        let page = self.read(move |conn| customers::list(conn, &app_id, cursor.as_deref(), limit)).await?;
-        let data = page.items.into_iter().map(|customer| CustomerObject::new(customer, app.mode)).collect();
-        Ok(render(&PageObject { data, next_cursor: page.next }))
     }
 }
 

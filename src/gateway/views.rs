@@ -222,6 +222,8 @@ pub struct CustomerObject {
     external_user_id: String,
     email: Option<String>,
     name: Option<String>,
+    /// `none`, `pending`, `approved` or `rejected`.
+    kyc_status: &'static str,
     #[schema(value_type = String)]
     mode: Mode,
     #[schema(value_type = String)]
@@ -236,6 +238,7 @@ impl CustomerObject {
             external_user_id: customer.external_user_id,
             email: customer.email,
             name: customer.name,
+            kyc_status: customer.kyc_status.as_str(),
             mode,
             created_at: customer.created_at,
             updated_at: customer.updated_at,

@@ -27,6 +27,7 @@ pub struct AppRow {
     pub require_signed_query: bool,
     pub archived_at: Option<Timestamp>,
     pub created_at: Timestamp,
+    pub kyc_above: Option<String>,
 }
 
 /// Adds an app.
@@ -84,6 +85,12 @@ pub fn find(conn: &mut Conn, id_or_key: &str) -> StoreResult<Option<AppRow>> {
 /// Archives an app; its key stops working.
 pub fn archive(conn: &mut Conn, app_id: &AppId, now: Timestamp) -> StoreResult<()> {
     diesel::update(apps::table.find(app_id)).set(apps::archived_at.eq(now)).execute(conn)?;
+    bump_directory_version(conn)
+}
+
+/// Sets the amounts above which an app's buyers must be approved.
+pub fn set_kyc_above(conn: &mut Conn, app_id: &AppId, limits: Option<&str>) -> StoreResult<()> {
+    diesel::update(apps::table.find(app_id)).set(apps::kyc_above.eq(limits)).execute(conn)?;
     bump_directory_version(conn)
 }
 

@@ -10,6 +10,7 @@ use diesel::serialize::{self, Output, ToSql};
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::domain::accounts::{Environment, Role};
+use crate::domain::customers::KycStatus;
 use crate::domain::decimals::Decimal;
 use crate::domain::ids::{
     AccountId, AppId, AttemptId, AuditEntryId, CheckpointId, DeliveryId, DeltaId, EndpointId, EventId, InboxId,
@@ -125,7 +126,7 @@ text_column! {
     AttemptState: as_str, Currency: code, SubscriptionId: as_str, SubscriptionStatus: as_str,
     UserId: as_str, SessionId: as_str, InvitationId: as_str, MailId: as_str, KeyId: as_str, ProductionRequestId: as_str,
     AuditEntryId: as_str, CheckpointId: as_str, DeltaId: as_str, WriteRequestId: as_str, Role: as_str,
-    Environment: as_str, Sum: as_str,
+    Environment: as_str, Sum: as_str, KycStatus: as_str,
 }
 
 column!(BigInt, Timestamp);

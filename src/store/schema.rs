@@ -30,6 +30,7 @@ diesel::table! {
         require_signed_query -> Bool,
         archived_at -> Nullable<BigInt>,
         created_at -> BigInt,
+        kyc_above -> Nullable<Text>,
     }
 }
 
@@ -62,6 +63,7 @@ diesel::table! {
         name -> Nullable<Text>,
         created_at -> BigInt,
         updated_at -> BigInt,
+        kyc_status -> Text,
     }
 }
 

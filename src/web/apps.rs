@@ -174,6 +174,7 @@ pub async fn create(gateway: Data<Gateway>, form: CheckedForm) -> Answered {
         allowed_providers: Vec::new(),
         allowed_methods: Vec::new(),
         require_signed_query: form.has("require_signed_query"),
+        kyc_above: Vec::new(),
     };
     let made = gateway.create_app_of(&form.visitor.scope, options).await?;
     issued(&gateway, &form, "Your app is ready", &made)

@@ -16,6 +16,7 @@ struct Row {
     payments_path: String,
     email: String,
     name: String,
+    kyc_status: &'static str,
     created: Moment,
     updated: Moment,
 }
@@ -46,6 +47,7 @@ pub async fn list(gateway: Data<Gateway>, visitor: Visitor, request: HttpRequest
         payments_path: payments_path(customer.app_id.as_str(), &customer.external_user_id),
         email: customer.email.clone().unwrap_or_default(),
         name: customer.name.clone().unwrap_or_default(),
+        kyc_status: customer.kyc_status.as_str(),
         created: shell.time(&customer.created_at),
         updated: shell.time(&customer.updated_at),
     });

@@ -184,6 +184,7 @@ async fn product_on(database: &TestDatabase, webhook_url: &str) -> Product {
         allowed_providers: Vec::new(),
         allowed_methods: Vec::new(),
         require_signed_query: false,
+        kyc_above: Vec::new(),
     };
     // The checkout's answer is a redirect to the shop, which is not there.
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();

@@ -8,13 +8,15 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use serde_json::{Value, json};
 use switchyard::clock::Clock;
-use switchyard::domain::ids::EventId;
+use switchyard::domain::ids::{AppId, EventId};
 use switchyard::domain::mode::Mode;
 use switchyard::gateway::{App, Gateway, Listening, MOST_LISTENERS_OF_APP, Proof, SignedHead};
 use switchyard::serve::{Options, start};
-use switchyard::store::Target;
+use switchyard::store::{Target, event_stream};
 
-use crate::support::{Product, Receiver, TestGateway, id_of};
+use crate::query_plans::assert_is_looked_up;
+use crate::store::used_gateway;
+use crate::support::{Product, Receiver, ServingProgram, TestDatabase, TestGateway, id_of, program_on};
 
 const STREAM: &str = "/v1/events/stream";
 
@@ -468,4 +470,68 @@ async fn a_database_that_was_moved_to_a_younger_server_tells_nothing_twice() {
     assert_eq!(stream.ids(1).await, [ids[2].clone()]);
     assert_eq!(resumed.ids(2).await, ids[1..]);
     other.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_listener_is_told_is_found_by_an_index() {
+    let (gateway, product, _receiver) = used_gateway().await;
+    let app_id = AppId::parse(&product.app_id).unwrap();
+    let event_id = EventId::parse(&gateway.database.texts("SELECT event_id AS text FROM events")[0]).unwrap();
+    let index = "events_by_position";
+    assert_is_looked_up(&gateway.database, "the last one", index, |conn| {
+        assert!(event_stream::last_of(conn, &app_id)?.is_some());
+        Ok(())
+    });
+    let mut place = None;
+    assert_is_looked_up(&gateway.database, "where one goes on", "events", |conn| {
+        place = event_stream::place_of(conn, &app_id, &event_id)?;
+        Ok(())
+    });
+    let (place, horizon) = place.unwrap();
+    assert_is_looked_up(&gateway.database, "what was missed", index, |conn| {
+        event_stream::behind(conn, &app_id, &place, 200).map(drop)
+    });
+    if let Target::Postgres(_) = gateway.database.target {
+        assert_is_looked_up(&gateway.database, "what is new", index, |conn| {
+            event_stream::since(conn, std::slice::from_ref(&app_id), &horizon, 200).map(drop)
+        });
+    }
+}
+
+/// `cargo test --release --test it -- --ignored --nocapture listeners_fit`
+#[actix_web::test]
+#[ignore = "opens two thousand sockets, which is more than many shells allow"]
+async fn a_thousand_listeners_fit_into_a_hundred_mebibytes() {
+    let database = TestDatabase::new();
+    let server = ServingProgram::start(&database, &[]).await;
+    let mut command = program_on(&database);
+    command.args(["apps", "create", "--name", "shop", "--mode", "test", "--json"]);
+    let app = crate::apps_cli::finished(command).await.expect_code(0).json();
+    let text = |name: &str| app[name].as_str().unwrap().to_owned();
+    let product = Product {
+        base_url: server.url.clone(),
+        public_key: text("public_key"),
+        secret: text("secret"),
+        webhook_secret: String::new(),
+        app_id: text("app_id"),
+        clock: Clock::system(),
+        client: reqwest::Client::new(),
+    };
+    let before = server.resident_mib();
+    let mut streams = Vec::new();
+    for _ in 0..1000 {
+        streams.push(Stream::open(&product, "", None).await);
+    }
+    let waiting = server.resident_mib();
+    let started = std::time::Instant::now();
+    for _ in 0..20 {
+        product.created(json!({ "mock": { "outcome": "succeed" } })).await;
+    }
+    for stream in &mut streams {
+        stream.ids(20).await;
+    }
+    let took = started.elapsed();
+    let told = server.resident_mib();
+    eprintln!("{before} MiB before, {waiting} MiB with 1000 listeners, {told} MiB after 20 events to each in {took:?}");
+    assert!(waiting.max(told) < 100);
 }

@@ -127,6 +127,7 @@ fn table() -> Vec<Row> {
         row(App, "GET", "/v1/subscriptions/{subscription_id}", 200, NotThere("SubscriptionNotFound")),
         row(App, "GET", "/v1/customers", 200, SeesNothing),
         row(App, "GET", "/v1/customers/{external_user_id}", 200, NotThere("CustomerNotFound")),
+        row(App, "POST", "/v1/customers/{external_user_id}/kyc", 200, OnHisOwn).body(r#"{"status":"approved"}"#),
         row(App, "GET", "/v1/events", 200, SeesNothing),
         row(App, "GET", "/v1/events/{event_id}", 200, NotThere("EventNotFound")),
         row(App, "GET", "/v1/events/stream", 200, NotThere("EventNotFound")).query("after={event_id}"),
@@ -323,7 +324,7 @@ impl World {
             format!("SELECT refund_id || status AS text FROM refunds WHERE payment_id = '{}' ORDER BY refund_id", self.things["payment_id"]),
             format!("SELECT subscription_id || status || updated_at AS text FROM subscriptions WHERE app_id = '{app_id}'"),
             format!("SELECT event_id AS text FROM events WHERE app_id = '{app_id}' ORDER BY event_id"),
-            format!("SELECT external_user_id || updated_at AS text FROM customers WHERE app_id = '{app_id}' ORDER BY external_user_id"),
+            format!("SELECT external_user_id || updated_at || kyc_status AS text FROM customers WHERE app_id = '{app_id}' ORDER BY external_user_id"),
             format!("SELECT public_key || secret_sealed || COALESCE(previous_secret_sealed, '') AS text FROM apps WHERE app_id = '{app_id}'"),
             "SELECT CAST(COUNT(*) AS TEXT) AS text FROM deliveries".to_owned(),
             format!("SELECT url || secret_sealed || COALESCE(deleted_at, 0) AS text FROM webhook_endpoints

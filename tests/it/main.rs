@@ -17,6 +17,7 @@ mod backups;
 mod bad_input;
 mod balance_pages;
 mod browser;
+mod buyers;
 mod checkout;
 mod checkpoints;
 mod console;

@@ -68,6 +68,7 @@ impl Serving {
             allowed_providers: Vec::new(),
             allowed_methods: Vec::new(),
             require_signed_query: false,
+            kyc_above: Vec::new(),
         };
         let gateway = Gateway::open(database.settings(), Clock::system()).await.unwrap();
         let issued = gateway.create_app(options).await.unwrap();

@@ -59,7 +59,7 @@ fn the_readme_names_every_event() {
 
 #[test]
 fn the_setup_of_the_readme_names_commands_that_exist() {
-    let setup = example("setup");
+    let setup = [example("setup"), example("setup-developer")].join("\n");
     for command in setup.lines().filter_map(|line| line.strip_prefix("switchyard ")) {
         let words: Vec<&str> = command.split_whitespace().take_while(|word| !word.starts_with('-')).collect();
         let help = crate::support::program().args(&words).arg("--help").output().unwrap();

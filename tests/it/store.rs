@@ -87,6 +87,7 @@ fn app_options() -> switchyard::gateway::AppOptions {
         allowed_providers: Vec::new(),
         allowed_methods: Vec::new(),
         require_signed_query: false,
+        kyc_above: Vec::new(),
     }
 }
 

@@ -170,6 +170,7 @@ impl TestGateway {
             allowed_providers: Vec::new(),
             allowed_methods: Vec::new(),
             require_signed_query: false,
+            kyc_above: Vec::new(),
         };
         change(&mut options);
         let issued = self.server.gateway.create_app(options).await.unwrap();
@@ -718,6 +719,13 @@ impl ServingProgram {
         .await;
         serving.ready_after = started.elapsed();
         serving
+    }
+
+    /// What it has in memory, in mebibytes.
+    pub fn resident_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 
     /// Kills it as `kill -9` does.

@@ -30,6 +30,7 @@ pub fn app_options(mode: Mode) -> AppOptions {
         allowed_providers: Vec::new(),
         allowed_methods: Vec::new(),
         require_signed_query: false,
+        kyc_above: Vec::new(),
     }
 }
 
