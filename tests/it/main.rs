@@ -26,6 +26,7 @@ mod deltas;
 mod fault_proxy;
 mod finding;
 mod idempotency;
+mod invoices;
 mod isolation;
 mod ledger_audit;
 mod ledger_crash;
