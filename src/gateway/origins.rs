@@ -101,7 +101,8 @@ pub(super) fn follow(
                 return Ok(());
             }
             invoice.status = InvoiceStatus::Paid;
-            invoice.updated_at = now.strictly_after(invoice.updated_at);
+            // After what is told of the payment.
+            invoice.updated_at = now.strictly_after(invoice.updated_at).strictly_after(payment.updated_at);
             invoice.paid_at = Some(invoice.updated_at);
             invoice_rows::save(conn, &invoice)?;
             invoices::announce(conn, &invoice, "invoice.paid", Some(&payment.payment_id), now)?;

@@ -9,6 +9,7 @@ use super::invoices::{invoice_not_found, not_open};
 use super::payment_links::{amounts, is_busy, link_not_found, objection, status_at};
 use super::payments::payment_not_found;
 use super::routing::WayToPay;
+use super::views::PaymentObject;
 use super::{Answer, App, Gateway, Once};
 use crate::domain::drafts::{PaymentDraft, email_fault};
 use crate::domain::fields::{Invalid, text_fault};
@@ -200,6 +201,12 @@ impl Gateway {
         let once = Once::of_buyer(&app, self.clock.now(), Some(&key));
         let answer = self.create_payment_for(&app, once, draft, Origin::Link(link.payment_link_id)).await?;
         self.begun(&answer).await
+    }
+
+    /// Where a buyer goes on to pay: the provider's own page, the mock's, or ours with the number or the code.
+    #[must_use]
+    pub fn checkout_url(&self, payment: &Payment) -> String {
+        PaymentObject::new(payment, &self.settings.public_url).checkout_url().to_owned()
     }
 
     /// The app that a buyer pays, if it takes payments.

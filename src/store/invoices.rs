@@ -83,6 +83,11 @@ pub fn by_external_id(conn: &mut Conn, app_id: &AppId, external_id: &str) -> Sto
     Ok(known.get_result(conn).optional()?)
 }
 
+/// The invoice with this number, of any app.
+pub fn by_number(conn: &mut Conn, number: &str) -> StoreResult<Option<Invoice>> {
+    Ok(invoices::table.filter(invoices::number.eq(number)).get_result(conn).optional()?)
+}
+
 /// Writes how an invoice stands.
 pub fn save(conn: &mut Conn, invoice: &Invoice) -> StoreResult<()> {
     diesel::update(invoices::table.find(&invoice.invoice_id))
