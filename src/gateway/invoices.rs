@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::cancelling::give_up;
 use super::idempotency::{Fresh, replay};
 use super::invoice_views::InvoiceObject;
 use super::origins::retire;
-use super::payments::give_up;
 use super::views::{PageObject, raw, render};
 use super::{Answer, App, Gateway, Once};
 use crate::domain::events::InvoiceEvent;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::invoice_views::hosted_url;
 use super::invoices::{invoice_not_found, not_open};
-use super::payment_links::{amounts, is_busy, link_not_found, objection, status_at};
+use super::payment_links::{amounts, is_busy, link_not_found, status_at};
 use super::payments::payment_not_found;
 use super::routing::WayToPay;
 use super::views::PaymentObject;
@@ -48,7 +48,7 @@ pub struct LinkSheet {
     pub status: LinkStatus,
     /// Whether others are paying all that is left of its uses.
     pub is_busy: bool,
-    /// How it can be paid now.
+    /// How it can be paid, by who finds a use of it.
     pub ways: Vec<WayToPay>,
     /// Whose it is, for people.
     pub shop: String,
@@ -149,14 +149,14 @@ impl Gateway {
         }
         let now = self.clock.now();
         let app = self.app(&link.app_id);
+        let status = status_at(&link, now);
         let ways = match open_for_buyers(app.as_deref()) {
-            Some(app) if objection(&link, now).is_none() => {
+            Some(app) if status == LinkStatus::Active => {
                 let wanted = methods_of(link.methods.as_deref());
                 self.ways_to_pay(app, link.currency, amounts(link.amount()), &link.metadata, wanted.as_deref())
             }
             _ => Vec::new(),
         };
-        let status = status_at(&link, now);
         let is_busy = status == LinkStatus::Active && is_busy(&link);
         Ok(LinkSheet { status, is_busy, ways, shop: app.map(|app| app.name.clone()).unwrap_or_default(), link })
     }

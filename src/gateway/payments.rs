@@ -1,13 +1,13 @@
-//! The story of a payment: created, read, listed, cancelled. How it ends is in `settle`; what it is to the invoice or the
-//! payment link that it was begun for is in `origins`.
+//! The story of a payment: created, read, listed. Asked for again it is in `coming_back`, given up in `cancelling`, and how
+//! it ends is in `settle`; what it is to the invoice or the payment link that it was begun for is in `origins`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::idempotency::{Fresh, in_progress, replay};
-use super::rails::{Rail, unavailable};
+use super::idempotency::{Fresh, replay};
+use super::rails::Rail;
 use super::routing::Route;
-use super::starting::{CALL_LEASE, OUTCOME_UNKNOWN, prepared};
+use super::starting::{CALL_LEASE, OUTCOME_UNKNOWN};
 use super::views::{CustomerObject, PageObject, PaymentObject, render};
 use super::{Answer, App, Gateway, Once, origins, settle};
 use crate::domain::backoff::{poll_wait, unknown_wait};
@@ -15,13 +15,13 @@ use crate::domain::drafts::{MockOutcome, MockScript, PaymentDraft};
 use crate::domain::fields::text_fault;
 use crate::domain::ids::{AttemptId, PaymentId};
 use crate::domain::origins::Origin;
-use crate::domain::payments::{AttemptState, Observation, PaymentStatus};
+use crate::domain::payments::{AttemptState, PaymentStatus};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::psp::mock::{self, Started};
 use crate::store::customers::CustomerRow;
 use crate::store::payments::{Attempt, Filter, Payment};
-use crate::store::requests::{self, Claimed, StoredAnswer};
+use crate::store::requests::{self, Claimed};
 use crate::store::{Conn, Lane, StoreError, StoreResult, customers, install, payments};
 
 /// How long a payment waits for its buyer.
@@ -156,68 +156,6 @@ impl Gateway {
         Ok(Answer { status: fresh.status, body: fresh.body, is_replay: false })
     }
 
-    /// A buyer comes back to a payment that stands: it is shown as it is, or tried once more if its call never left.
-    async fn go_on_with(self: &Arc<Self>, app: &App, payment: Payment, once: Once) -> Outcome<Answer> {
-        let payment_id = payment.payment_id.clone();
-        let attempts = self.read(move |conn| payments::attempts_of(conn, &payment_id)).await?;
-        if attempts.last().is_some_and(|last| last.state == AttemptState::Refused) {
-            return self.continue_payment(app, payment.payment_id, None, once).await;
-        }
-        let body = render(&PaymentObject::new(&payment, &self.settings.public_url));
-        Ok(Answer { status: 200, body, is_replay: true })
-    }
-
-    /// A request is sent again whose first call never left: the same payment is tried once more. `first` is the request
-    /// that holds the answer.
-    async fn continue_payment(
-        self: &Arc<Self>,
-        app: &App,
-        payment_id: PaymentId,
-        first: Option<i64>,
-        once: Once,
-    ) -> Outcome<Answer> {
-        let now = self.clock.now();
-        let app_id = app.app_id.clone();
-        let rails = Arc::clone(self);
-        let lane = payment_id.clone();
-        let provisional = self.settings.public_url.clone();
-        let continued = self
-            .write(Lane::Of(lane.as_str()), move |conn| {
-                let payment = payments::lock(conn, &payment_id)?.filter(|payment| payment.app_id == app_id);
-                let Some(mut payment) = payment else { return Ok(Err(payment_not_found())) };
-                let attempts = payments::attempts_of(conn, &payment_id)?;
-                let Some(last) = attempts.last().cloned() else { return Ok(Err(payment_not_found())) };
-                if last.state == AttemptState::Prepared {
-                    return Ok(Err(in_progress()));
-                }
-                if payment.status != PaymentStatus::Initiated {
-                    return Ok(Ok(None));
-                }
-                let rail = match rails.rail_of(&last) {
-                    Ok(rail) => rail,
-                    Err(fault) => return Ok(Err(fault)),
-                };
-                let attempt = prepared(&payment, &rail, attempts.len() + 1, now.strictly_after(last.created_at));
-                payments::insert_attempt(conn, &attempt)?;
-                payment.last_error = OUTCOME_UNKNOWN.to_owned();
-                payment.poll_at = Some(now.plus(CALL_LEASE));
-                payment.updated_at = now.strictly_after(payment.updated_at);
-                payments::save(conn, &payment)?;
-                if let Some(first) = first {
-                    let body = render(&PaymentObject::new(&payment, &provisional));
-                    requests::set_answer(conn, first, 202, &body)?;
-                }
-                Ok(Ok(Some((rail, payment, attempt))))
-            })
-            .await??;
-        match continued {
-            Some((rail, payment, attempt)) => {
-                self.start_and_answer(rail, payment, attempt, once.claim, once.request_id).await
-            }
-            None => Err(Fault::new(Code::ProviderUnavailable, "the payment was closed meanwhile; use a new key")),
-        }
-    }
-
     fn opening(&self, app: &App, once: Once, draft: PaymentDraft, route: Route, origin: Option<Origin>) -> Opening {
         let now = self.clock.now();
         let begins = match route.rail {
@@ -312,46 +250,6 @@ impl Gateway {
         Opening { once, payment, attempt, customer, invoice_prefix, origin, begins, public_url }
     }
 
-    /// The answer to a replay of a request that was answered 202: still that while the outcome is unknown, then the
-    /// final one, which from then on stays the same.
-    async fn follow_provisional(&self, app: &App, first: StoredAnswer, request_id: String) -> Outcome<Answer> {
-        let app_id = app.app_id.clone();
-        let public_url = self.settings.public_url.clone();
-        let now = self.clock.now();
-        let payment_id = first.payment_id.as_deref().and_then(PaymentId::parse).ok_or_else(payment_not_found)?;
-        let lane = payment_id.clone();
-        self.write(Lane::Of(lane.as_str()), move |conn| {
-            let payment = payments::find(conn, &app_id, &payment_id)?;
-            let Some(payment) = payment else {
-                return Ok(Err(Fault::new(Code::PaymentNotFound, "payment not found")));
-            };
-            let attempts = payments::attempts_of(conn, &payment.payment_id)?;
-            let last = attempts.last();
-            let is_running = last.is_some_and(|attempt| {
-                attempt.state == AttemptState::Prepared && now < attempt.created_at.plus(CALL_LEASE)
-            });
-            if is_running {
-                return Ok(Err(in_progress()));
-            }
-            let is_unknown =
-                last.is_some_and(|attempt| matches!(attempt.state, AttemptState::Prepared | AttemptState::Unknown));
-            if is_unknown {
-                let body = first.answer.clone().unwrap_or_default();
-                return Ok(Ok(Answer { status: 202, body, is_replay: true }));
-            }
-            let was_refused = last.is_some_and(|attempt| attempt.state == AttemptState::Refused);
-            let (status, body) = if payment.status == PaymentStatus::Failed && was_refused {
-                let fault = provider_error(&payment);
-                (fault.status(), crate::error::problem_body(&fault, &request_id))
-            } else {
-                (201, render(&PaymentObject::new(&payment, &public_url)))
-            };
-            requests::set_answer(conn, first.request_id, status, &body)?;
-            Ok(Ok(Answer { status, body, is_replay: true }))
-        })
-        .await?
-    }
-
     /// An app's payment, rendered.
     ///
     /// # Errors
@@ -380,73 +278,6 @@ impl Gateway {
         let public_url = &self.settings.public_url;
         let data = page.items.iter().map(|payment| PaymentObject::new(payment, public_url)).collect();
         Ok(render(&PageObject { data, next_cursor: page.next }))
-    }
-
-    /// Cancels a payment, unless its provider says that it is paid.
-    ///
-    /// # Errors
-    /// 404; 422 when it has ended otherwise; 503 when its provider cannot be asked, and nothing has changed.
-    pub async fn cancel_payment(&self, app: &App, once: Once, payment_id: &str) -> Outcome<Answer> {
-        let app_id = app.app_id.clone();
-        let public_url = self.settings.public_url.clone();
-        let wanted = PaymentId::parse(payment_id).ok_or_else(payment_not_found)?;
-        let told = self.give_up_at_provider(app, &wanted).await?;
-        let answer = self
-            .once(once, payment_id, move |conn, now| {
-                let payment = payments::lock(conn, &wanted)?.filter(|payment| payment.app_id == app_id);
-                let Some(mut payment) = payment else { return Ok(Err(payment_not_found())) };
-                give_up(conn, &mut payment, told.as_deref(), now)?;
-                if payment.status != PaymentStatus::Canceled {
-                    let detail = format!("payment cannot be canceled (it is '{}')", payment.status.as_str());
-                    return Ok(Err(Fault::new(Code::NotCancelable, detail)));
-                }
-                let body = render(&PaymentObject::new(&payment, &public_url));
-                Ok(Ok(Fresh { status: 200, body, payment_id: Some(payment.payment_id.to_string()) }))
-            })
-            .await;
-        self.deliveries_wanted.notify_one();
-        answer
-    }
-
-    /// Tells a payment's provider that it is given up, and hears what has become of it; `None` for the mock, which is
-    /// told in the transaction that cancels.
-    pub(super) async fn give_up_at_provider(
-        &self,
-        app: &App,
-        payment_id: &PaymentId,
-    ) -> Outcome<Option<Vec<Observation>>> {
-        let (app_id, wanted) = (app.app_id.clone(), payment_id.clone());
-        let found = self
-            .read(move |conn| {
-                let Some(payment) = payments::find(conn, &app_id, &wanted)? else { return Ok(None) };
-                let attempts = payments::attempts_of(conn, &wanted)?;
-                Ok(Some((payment, attempts)))
-            })
-            .await?;
-        let (payment, attempts) = found.ok_or_else(payment_not_found)?;
-        let Some(last) = attempts.last() else { return Ok(None) };
-        if payment.provider == mock::DRIVER.name || payment.status != PaymentStatus::Initiated {
-            return Ok(None);
-        }
-        match last.state {
-            // Nothing ever reached the provider.
-            AttemptState::Refused => Ok(Some(Vec::new())),
-            AttemptState::Prepared | AttemptState::Unknown => Err(Fault::retry_after(
-                Code::ProviderUnavailable,
-                "the payment's outcome is unknown and is being looked up; cancel it when it is known",
-                CALL_LEASE,
-            )),
-            AttemptState::Started => {
-                let rail = self.rail_of(last)?;
-                match self.cancel_or_look(&rail, &payment, last).await {
-                    Ok(observations) => Ok(Some(observations)),
-                    Err(failure) => {
-                        let detail = "the provider could not be asked whether the payment is paid; nothing has changed";
-                        Err(Fault { detail: detail.to_owned(), ..unavailable(&failure) })
-                    }
-                }
-            }
-        }
     }
 
     /// A buyer of an app, rendered.
@@ -552,27 +383,6 @@ fn open_payment(conn: &mut Conn, opening: &Opening, now: Timestamp) -> StoreResu
     }
     let fresh = Fresh { status, body, payment_id: Some(payment_id) };
     Ok(Ok(Opened { fresh, payment, attempt }))
-}
-
-/// Gives up a payment that is locked, unless what its provider told means otherwise. Nothing was told by the mock, which
-/// is told here.
-pub(super) fn give_up(
-    conn: &mut Conn,
-    payment: &mut Payment,
-    told: Option<&[Observation]>,
-    now: Timestamp,
-) -> StoreResult<()> {
-    if payment.status != PaymentStatus::Initiated {
-        return Ok(());
-    }
-    let last = match told {
-        Some(observations) => {
-            settle::settle_all(conn, payment, observations, now)?;
-            Observation::Canceled { reason: "canceled by the product".to_owned() }
-        }
-        None => super::mock::cancel_at_mock(conn, payment, now)?,
-    };
-    settle::settle(conn, payment, &last, now).map(drop)
 }
 
 pub(super) fn provider_error(payment: &Payment) -> Fault {

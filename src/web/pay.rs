@@ -130,8 +130,8 @@ impl Asked {
 }
 
 /// The page of an invoice or of a payment link.
-#[utoipa::path(tag = "Buyers", params(("id" = String, Path, description = "`inv_…` or `plink_…`")), responses((status = 200, description = "A page"), (status = 404, description = "A page that says so")))]
-#[get("/pay/{id}")]
+#[utoipa::path(tag = "Buyers", params(("payable_id" = String, Path, description = "`inv_…` or `plink_…`")), responses((status = 200, description = "A page"), (status = 404, description = "A page that says so")))]
+#[get("/pay/{payable_id}")]
 pub async fn page(gateway: Data<Gateway>, id: Path<String>, request: HttpRequest) -> Answered {
     let asked = Asked::of(&request);
     let shown = if is_link(&id) {
@@ -143,8 +143,8 @@ pub async fn page(gateway: Data<Gateway>, id: Path<String>, request: HttpRequest
 }
 
 /// Begins to pay, or goes on with what was begun.
-#[utoipa::path(tag = "Buyers", params(("id" = String, Path, description = "`inv_…` or `plink_…`")), request_body(content = PayForm, content_type = "application/x-www-form-urlencoded"), responses((status = 303, description = "On to pay: to the provider's page, or back to this one with the number or the code"), (status = 400, description = "The page, which says what is missing"), (status = 404), (status = 422, description = "The page, which says why it cannot be paid")))]
-#[post("/pay/{id}")]
+#[utoipa::path(tag = "Buyers", params(("payable_id" = String, Path, description = "`inv_…` or `plink_…`")), request_body(content = PayForm, content_type = "application/x-www-form-urlencoded"), responses((status = 303, description = "On to pay: to the provider's page, or back to this one with the number or the code"), (status = 400, description = "The page, which says what is missing"), (status = 404), (status = 422, description = "The page, which says why it cannot be paid")))]
+#[post("/pay/{payable_id}")]
 pub async fn begin(gateway: Data<Gateway>, id: Path<String>, form: Form<PayForm>, request: HttpRequest) -> Answered {
     let asked = Asked::of(&request);
     let gateway = gateway.into_inner();

@@ -181,7 +181,8 @@ fn shown(
     Ok(Shown {
         title,
         way,
-        guides,
+        // The page has a way to the other language.
+        guides: guides.into_iter().take(1).collect(),
         payment_id: payment.payment_id.to_string(),
         expires_at: expires.to_rfc3339(),
         expires: (languages[0].moment(expires), languages[1].moment(expires)),

@@ -13,6 +13,7 @@ use crate::domain::money::{Currency, format_amount, parse_amount, plain_amount};
 use crate::domain::payment_links::{LinkAmount, LinkStatus};
 use crate::domain::payments::PaymentStatus;
 use crate::domain::secrets::random_hex;
+use crate::error::Code;
 use crate::gateway::{Gateway, LinkChoice, LinkSheet};
 use crate::problem::Answered;
 
@@ -45,7 +46,7 @@ struct LinkPage {
 /// The link as its visitors see it.
 pub(super) async fn page(gateway: &Gateway, id: &str, asked: &Asked) -> Answered {
     let sheet = gateway.link_sheet(id).await?;
-    render(StatusCode::OK, &page_of(sheet, asked, &PayForm::default(), None))
+    render(StatusCode::OK, &page_of(sheet, asked, &PayForm::default(), None, false))
 }
 
 /// Begins a payment by it.
@@ -64,7 +65,9 @@ pub(super) async fn begin(gateway: &Arc<Gateway>, id: &str, form: &PayForm, aske
             tracing::info!(link = id, %fault, "a payment by a link was not begun");
             let sheet = gateway.link_sheet(id).await?;
             let fault_told = told(asked.words, &fault);
-            render(status_of(&fault), &page_of(sheet, asked, form, fault_told))
+            // What was begun and did not get through has its use already: the same form goes on with it.
+            let goes_on = matches!(fault.code, Code::ProviderUnavailable | Code::IdempotencyInProgress);
+            render(status_of(&fault), &page_of(sheet, asked, form, fault_told, goes_on))
         }
         Err(fault) => Err(fault.into()),
     }
@@ -78,11 +81,12 @@ fn typed_amount(text: &str, currency: Currency) -> Option<i64> {
     if is_grouped { parse_amount(&groups.concat(), currency) } else { parse_amount(text, currency) }
 }
 
-fn page_of(sheet: LinkSheet, asked: &Asked, typed: &PayForm, fault: Option<&'static str>) -> LinkPage {
+fn page_of(sheet: LinkSheet, asked: &Asked, typed: &PayForm, fault: Option<&'static str>, goes_on: bool) -> LinkPage {
     let LinkSheet { link, status, is_busy, ways, shop } = sheet;
     let words = asked.words;
     let money = |minor: i64| words.base.amount(&format_amount(minor, link.currency), link.currency);
-    let choosing = (!ways.is_empty()).then(|| Choosing::new(words, &ways, false, typed, fault));
+    let is_busy = is_busy && !goes_on;
+    let choosing = (!ways.is_empty() && !is_busy).then(|| Choosing::new(words, &ways, false, typed, fault));
     let said = match status {
         LinkStatus::Closed => Some(words.link_closed),
         LinkStatus::Expired => Some(words.link_expired),
@@ -118,7 +122,7 @@ fn page_of(sheet: LinkSheet, asked: &Asked, typed: &PayForm, fault: Option<&'sta
         said: if is_paid { Some(words.thanks) } else { said },
         is_good: is_paid,
         choosing: choosing.filter(|_| !is_paid),
-        nonce: random_hex(16),
+        nonce: if goes_on { typed.nonce.clone() } else { random_hex(16) },
         back: link.return_url,
     }
 }

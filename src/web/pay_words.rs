@@ -2,6 +2,7 @@
 //! in `checkout_words`.
 
 use super::checkout_words::Words;
+use crate::gateway::provider_title;
 
 /// The pages' words in one language. A state has a headline and a note.
 pub(super) struct PayWords {
@@ -22,7 +23,7 @@ pub(super) struct PayWords {
     pub pay: &'static str,
     pub go_on: &'static str,
     pub begun: &'static str,
-    pub card: &'static str,
+    pub elsewhere: &'static str,
     pub wallets: &'static str,
     pub open: &'static str,
     pub overdue: &'static str,
@@ -63,7 +64,7 @@ static INDONESIAN: PayWords = PayWords {
     pay: "Bayar",
     go_on: "Lanjutkan",
     begun: "Pembayaran yang sudah dimulai",
-    card: "Kartu, melalui Polar",
+    elsewhere: "Kartu dan lainnya, di halaman penyedia",
     wallets: "Aplikasi bank dan e-wallet",
     open: "Belum dibayar",
     overdue: "Lewat jatuh tempo",
@@ -110,7 +111,7 @@ static ENGLISH: PayWords = PayWords {
     pay: "Pay",
     go_on: "Go on",
     begun: "Payments that you began",
-    card: "Card, through Polar",
+    elsewhere: "Cards and more, on the provider’s page",
     wallets: "Banking and e-wallet apps",
     open: "Not paid yet",
     overdue: "Overdue",
@@ -161,11 +162,10 @@ impl PayWords {
     pub fn method(&self, method: &str) -> (String, &'static str) {
         match method {
             "qris" => ("QRIS".to_owned(), self.wallets),
-            "polar" => (self.card.to_owned(), ""),
-            "paypal" => ("PayPal".to_owned(), ""),
             _ => match method.strip_prefix("va_") {
                 Some(bank) => (format!("{} virtual account", super::bank_guides::bank_title(bank)), ""),
-                None => (method.to_owned(), ""),
+                // The others are called as their providers are.
+                None => (provider_title(method).unwrap_or(method).to_owned(), self.elsewhere),
             },
         }
     }

@@ -26,6 +26,7 @@ mod deltas;
 mod fault_proxy;
 mod finding;
 mod idempotency;
+mod invoice_pages;
 mod invoice_payments;
 mod invoices;
 mod isolation;

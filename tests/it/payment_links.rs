@@ -9,6 +9,8 @@ use switchyard::domain::mode::Mode;
 use switchyard::domain::secrets::random_hex;
 
 use crate::invoice_payments::Posted;
+use crate::rails::OnRail;
+use crate::simulators::proxy::Mode as Fault;
 use crate::support::{Product, TestGateway};
 
 fn link_request(changes: Value) -> Value {
@@ -232,4 +234,22 @@ async fn another_app_s_and_another_mode_s_link_is_not_there() {
     let no_token =
         gateway.post_form(&format!("/pay/{}", id(&link)), &[("method", "qris"), ("email", "a@b.example")]).await;
     assert_eq!(no_token.status, 400);
+}
+
+#[tokio::test]
+async fn a_visitor_whose_payment_did_not_get_through_goes_on_with_it_on_the_last_use() {
+    let rail = OnRail::start("nicepay").await;
+    let link = rail.product.linked(json!({ "uses_max": 1 })).await;
+    let nonce = nonce_of(&rail.gateway.link_page(&link).await);
+    rail.proxy.set(Fault::Refuse).await;
+    let away = rail.gateway.click(&link, &nonce, &[]).await;
+    assert_eq!(away.status, 503);
+    assert_eq!(nonce_of(&away.text), nonce);
+    rail.proxy.set(Fault::Pass).await;
+    rail.gateway.clock.advance(Duration::from_secs(6));
+    let payment_id = rail.gateway.click(&link, &nonce, &[]).await.payment_id();
+    assert_eq!(rail.gateway.count("payments"), 1);
+    rail.simulator.pay(&payment_id).await;
+    rail.gateway.step().await;
+    assert_eq!(rail.product.link(&link).await["status"], "used_up");
 }
