@@ -82,6 +82,9 @@ codes! {
     EventNotFound = 404, "Event not found", "No event of this app has this id.";
     CustomerNotFound = 404, "Customer not found", "No buyer of this app has this id.";
     UnknownPayment = 404, "Unknown payment", "A provider's webhook names a payment that is not here.";
+    InvoiceNotFound = 404, "Invoice not found", "No invoice of this app has this id.";
+    PaymentLinkNotFound = 404, "Payment link not found", "No payment link of this app has this id.";
+    ExternalIdConflict = 409, "External id taken", "Another invoice of this app has this `external_id`, with other content.";
     AlreadyExists = 409, "Already exists", "There is one with this id already.";
     NotVerified = 409, "Not verified yet", "The delta waits to be verified, which takes a moment; or it failed. Ask how it stands.";
     ChangedMeanwhile = 409, "Changed meanwhile", "Something new has come since the page was shown. Look again, then decide.";
@@ -101,6 +104,8 @@ codes! {
     MethodNotEnabled = 422, "Method not enabled", "The app's allow-list leaves out this method of the provider.";
     NotCancelable = 422, "Not cancelable", "The payment has ended otherwise.";
     NotPayable = 422, "Not payable", "This checkout cannot be paid: the provider is not configured for live money.";
+    InvoiceNotOpen = 422, "Invoice not open", "The invoice is a draft, paid or void; `detail` says which, and what that stands in the way of.";
+    PaymentLinkNotOpen = 422, "Payment link not open", "The link is closed, expired or used up, or all its uses are being paid just now.";
     NotRefundable = 422, "Not refundable", "Nothing was received, or less is left than was asked for.";
     RefundNotSupported = 422, "Refund not supported", "The provider cannot refund this by its API; the sentence says what to do instead.";
     RateLimited = 429, "Too many requests", "Wait as long as `Retry-After` says.";

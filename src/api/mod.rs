@@ -16,10 +16,12 @@ mod environments;
 mod event_stream;
 mod events;
 mod inbox;
+mod invoices;
 mod ledger_customers;
 mod members;
 mod onboarding;
 mod operators;
+mod payment_links;
 mod payments;
 mod plans;
 mod query;
@@ -43,6 +45,15 @@ pub fn routes(config: &mut ServiceConfig<'_>) {
         .service(refunds::create)
         .service(refunds::list)
         .service(refunds::get)
+        .service(invoices::create)
+        .service(invoices::list)
+        .service(invoices::get)
+        .service(invoices::finalize)
+        .service(invoices::void)
+        .service(payment_links::create)
+        .service(payment_links::list)
+        .service(payment_links::get)
+        .service(payment_links::close)
         .service(subscriptions::list)
         .service(subscriptions::get)
         .service(subscriptions::cancel)

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::fields::{Fields, Invalid};
 use super::mode::Mode;
 use super::money::{Currency, MAX_AMOUNT_MINOR};
+use super::time::Timestamp;
 
 /// Longest metadata, in bytes of its JSON text.
-const MAX_METADATA_BYTES: usize = 8 * 1024;
+pub(super) const MAX_METADATA_BYTES: usize = 8 * 1024;
 
 /// A payment that a product asks for.
 #[derive(Clone, Debug)]
@@ -147,7 +148,7 @@ impl PaymentDraft {
         let amount_minor = fields.required_integer("amount_minor", 1, MAX_AMOUNT_MINOR);
         let currency = currency(&mut fields);
         let method = slug(&mut fields, "method");
-        let return_url = return_url(&mut fields, mode);
+        let return_url = return_url(&mut fields, mode, true);
         let metadata = fields.object_text("metadata", MAX_METADATA_BYTES);
         let invoice_prefix = invoice_prefix(&mut fields);
         let description = fields.text("description", 0, 255);
@@ -160,10 +161,7 @@ impl PaymentDraft {
             fields.fault("mock", "is for apps of mode test alone");
         }
         let mock = fields.object("mock", "mock.", mock_script);
-        if fields.is_given("mode") {
-            fields.fault("mode", "is fixed by the app's key and cannot be sent");
-            fields.raw("mode");
-        }
+        refuse_mode(&mut fields);
         fields.finish()?;
         match (external_user_id, amount_minor, currency, method, return_url) {
             (Some(external_user_id), Some(amount_minor), Some(currency), Some(method), Some(return_url)) => Ok(Self {
@@ -225,7 +223,7 @@ fn mock_script(mock: &mut Fields<'_>) -> MockScript {
     }
 }
 
-fn email(fields: &mut Fields<'_>) -> Option<String> {
+pub(super) fn email(fields: &mut Fields<'_>) -> Option<String> {
     let email = fields.text("email", 3, 254)?;
     if let Some(reason) = email_fault(&email) {
         fields.fault("email", reason);
@@ -255,7 +253,7 @@ fn is_email(text: &str) -> bool {
     local_is_plain && labels.len() >= 2 && labels.iter().all(is_label)
 }
 
-fn currency(fields: &mut Fields<'_>) -> Option<Currency> {
+pub(super) fn currency(fields: &mut Fields<'_>) -> Option<Currency> {
     let code = fields.required_text("currency", 0, 255)?;
     let currency = Currency::parse(&code);
     if currency.is_none() {
@@ -264,17 +262,57 @@ fn currency(fields: &mut Fields<'_>) -> Option<Currency> {
     currency
 }
 
+const SLUG: &str = "must be 1 to 32 of a-z, 0-9 and _";
+
+fn is_slug(text: &str) -> bool {
+    (1..=32).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
 fn slug(fields: &mut Fields<'_>, name: &str) -> Option<String> {
     let text = fields.required_text(name, 0, 255)?;
-    let is_slug = (1..=32).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-    if !is_slug {
-        fields.fault(name, "must be 1 to 32 of a-z, 0-9 and _");
+    if !is_slug(&text) {
+        fields.fault(name, SLUG);
     }
     Some(text)
 }
 
-fn invoice_prefix(fields: &mut Fields<'_>) -> Option<String> {
+/// The methods that a buyer may choose among; all that have a route when absent.
+pub(super) fn methods(fields: &mut Fields<'_>) -> Option<Vec<String>> {
+    let raw = fields.raw("methods")?;
+    let Some(methods) = serde_json::from_str::<Vec<String>>(raw).ok().filter(|list| (1..=20).contains(&list.len()))
+    else {
+        fields.fault("methods", "must be a list of 1 to 20 texts");
+        return None;
+    };
+    let is_twice = |(index, method): (usize, &String)| methods[..index].contains(method);
+    if methods.iter().enumerate().any(is_twice) {
+        fields.fault("methods", "must name each once");
+    } else if !methods.iter().all(|method| is_slug(method)) {
+        fields.fault("methods", SLUG);
+    }
+    Some(methods)
+}
+
+/// A moment.
+pub(super) fn moment(fields: &mut Fields<'_>, name: &str) -> Option<Timestamp> {
+    let text = fields.text(name, 1, 64)?;
+    let moment = Timestamp::parse_rfc3339(&text);
+    if moment.is_none() {
+        fields.fault(name, "must be an RFC 3339 time such as 2026-05-09T12:34:56Z");
+    }
+    moment
+}
+
+/// Notes that a request names a mode.
+pub(super) fn refuse_mode(fields: &mut Fields<'_>) {
+    if fields.is_given("mode") {
+        fields.fault("mode", "is fixed by the app's key and cannot be sent");
+        fields.raw("mode");
+    }
+}
+
+pub(super) fn invoice_prefix(fields: &mut Fields<'_>) -> Option<String> {
     let prefix = fields.text("invoice_prefix", 0, 255)?;
     let is_valid = (1..=12).contains(&prefix.len())
         && prefix.as_bytes()[0].is_ascii_uppercase()
@@ -285,8 +323,11 @@ fn invoice_prefix(fields: &mut Fields<'_>) -> Option<String> {
     Some(prefix)
 }
 
-fn return_url(fields: &mut Fields<'_>, mode: Mode) -> Option<String> {
-    let text = fields.required_text("return_url", 1, 2048)?;
+pub(super) fn return_url(fields: &mut Fields<'_>, mode: Mode, is_required: bool) -> Option<String> {
+    if is_required && !fields.is_given("return_url") {
+        fields.missing("return_url");
+    }
+    let text = fields.text("return_url", 1, 2048)?;
     if let Some(reason) = web_url_fault(&text, mode) {
         fields.fault("return_url", reason);
     }

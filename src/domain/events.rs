@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::ids::{EventId, PaymentId};
+use super::ids::{EventId, InvoiceId, PaymentId};
 use super::mode::Mode;
 use super::time::Timestamp;
 
 /// The kinds of event that this gateway sends today.
-pub const EVENT_TYPES: [&str; 21] = [
+pub const EVENT_TYPES: [&str; 25] = [
     "payment.succeeded",
     "payment.failed",
     "payment.canceled",
@@ -23,6 +23,10 @@ pub const EVENT_TYPES: [&str; 21] = [
     "subscription.renewed",
     "subscription.canceled",
     "subscription.ended",
+    "invoice.created",
+    "invoice.paid",
+    "invoice.overdue",
+    "invoice.voided",
     "delta.verified",
     "delta.failed",
     "checkpoint.verified",
@@ -64,8 +68,14 @@ pub struct PaymentEvent<'a> {
     pub provider: &'a str,
     /// The provider's id.
     pub provider_ref: Option<&'a str>,
-    /// The invoice.
+    /// The invoice's number, or the payment's id.
     pub invoice_number: &'a str,
+    /// The invoice that the payment was begun for, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice_id: Option<&'a str>,
+    /// The payment link that the payment was begun by, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_link_id: Option<&'a str>,
     /// The buyer.
     pub external_user_id: &'a str,
     /// Whether the mock stands in.
@@ -80,4 +90,35 @@ pub struct PaymentEvent<'a> {
     /// The refund, in refund events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refund_id: Option<&'a str>,
+}
+
+/// The body of an invoice's event, as the receiver gets it.
+#[derive(Debug, Serialize)]
+pub struct InvoiceEvent<'a> {
+    /// Its type.
+    pub event: &'a str,
+    /// The same on every attempt.
+    pub event_id: &'a EventId,
+    /// The app's mode.
+    pub mode: Mode,
+    /// The invoice.
+    pub invoice_id: &'a InvoiceId,
+    /// The payment that paid it; null in other events.
+    pub payment_id: Option<&'a PaymentId>,
+    /// The invoice's number.
+    pub number: &'a str,
+    /// The invoice's status.
+    pub status: &'a str,
+    /// Minor units.
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: &'a str,
+    /// The buyer.
+    pub external_user_id: &'a str,
+    /// The product's own id of it.
+    pub external_id: Option<&'a str>,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// The product's own data.
+    pub metadata: &'a RawValue,
 }

@@ -105,6 +105,10 @@ ids! {
     InboxId = "inb_";
     /// A tenant's own account at a provider.
     AccountId = "pac_";
+    /// An invoice.
+    InvoiceId = "inv_";
+    /// A payment link.
+    PaymentLinkId = "plink_";
     /// A subscription.
     SubscriptionId = "sub_";
     /// Something that the mock provider is to do later.

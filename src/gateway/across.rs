@@ -188,7 +188,7 @@ impl Gateway {
         self.read(move |conn| across::apps(conn, &scope.tenant_id, scope.mode)).await
     }
 
-    async fn listed<T: Send + 'static>(
+    pub(super) async fn listed<T: Send + 'static>(
         &self,
         scope: &Scope,
         app_id: Option<String>,

@@ -129,7 +129,7 @@ impl Gateway {
 }
 
 /// An answer that was kept may be a refusal.
-fn done(answer: Answer) -> Outcome<Answer> {
+pub(super) fn done(answer: Answer) -> Outcome<Answer> {
     if answer.status < 400 {
         return Ok(answer);
     }

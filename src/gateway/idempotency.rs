@@ -118,6 +118,19 @@ impl Once {
         Self { claim, request_id, by_hand: Some(Box::new(by_hand)) }
     }
 
+    /// What a buyer asks for on a page of ours; once for each `key`, which is the whole of what he asks for.
+    pub(super) fn of_buyer(app: &App, now: Timestamp, key: Option<&[&str]>) -> Self {
+        let app_id = app.app_id.as_str();
+        let request_id = random_hex(16);
+        let claim = Claim {
+            signed_at: now.unix_seconds(),
+            signature: fingerprint(&[app_id, "buyer", &request_id]),
+            idempotency_key: key.map(|key| fingerprint(&[&[app_id, "buyer"], key].concat())),
+            body: [0; 16],
+        };
+        Self { claim, request_id, by_hand: None }
+    }
+
     /// Writes into the audit log who did it, if a person did; in the transaction that claims the request.
     pub(super) fn record(&self, conn: &mut Conn, now: Timestamp) -> StoreResult<()> {
         let Some(by_hand) = &self.by_hand else { return Ok(()) };

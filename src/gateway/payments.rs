@@ -1,26 +1,28 @@
-//! The story of a payment: created, read, listed, cancelled. How it ends is in `settle`.
+//! The story of a payment: created, read, listed. Asked for again it is in `coming_back`, given up in `cancelling`, and how
+//! it ends is in `settle`; what it is to the invoice or the payment link that it was begun for is in `origins`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::idempotency::{Fresh, in_progress, replay};
-use super::rails::{Rail, unavailable};
+use super::idempotency::{Fresh, replay};
+use super::rails::Rail;
 use super::routing::Route;
-use super::starting::{CALL_LEASE, OUTCOME_UNKNOWN, prepared};
+use super::starting::{CALL_LEASE, OUTCOME_UNKNOWN};
 use super::views::{PageObject, PaymentObject, render};
-use super::{Answer, App, Gateway, Once, settle};
+use super::{Answer, App, Gateway, Once, origins, settle};
 use crate::domain::backoff::{poll_wait, unknown_wait};
 use crate::domain::customers::KycStatus;
 use crate::domain::drafts::{MockOutcome, MockScript, PaymentDraft};
 use crate::domain::ids::{AttemptId, PaymentId};
-use crate::domain::payments::{AttemptState, Observation, PaymentStatus};
+use crate::domain::origins::Origin;
+use crate::domain::payments::{AttemptState, PaymentStatus};
 use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::psp::mock::{self, Started};
 use crate::store::customers::CustomerRow;
 use crate::store::payments::{Attempt, Filter, Payment};
-use crate::store::requests::{self, Claimed, StoredAnswer};
-use crate::store::{Conn, Lane, StoreResult, customers, install, payments};
+use crate::store::requests::{self, Claimed};
+use crate::store::{Conn, Lane, StoreError, StoreResult, customers, install, payments};
 
 /// How long a payment waits for its buyer.
 const PAYMENT_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -36,6 +38,7 @@ struct Opening {
     attempt: Attempt,
     customer: CustomerRow,
     invoice_prefix: Option<String>,
+    origin: Option<Origin>,
     begins: Begins,
     public_url: String,
 }
@@ -56,6 +59,16 @@ struct Opened {
     attempt: Attempt,
 }
 
+/// Why a payment was not opened.
+pub(super) enum Unopened {
+    /// The request was seen before.
+    Seen(Claimed),
+    /// Another payment stands for the same.
+    Standing(Box<Payment>),
+    /// What it was to pay for takes no payments.
+    Closed(Fault),
+}
+
 impl Gateway {
     /// Creates a payment: route, write, start, write, answer.
     ///
@@ -71,11 +84,39 @@ impl Gateway {
             Ok((route, draft)) => (draft, route),
             Err(fault) => return Err(self.conflict_or(once, fault).await),
         };
+        self.begin(app, once, draft, route, None).await
+    }
+
+    /// The same for a buyer who pays an invoice, or by a payment link. The payment that stands for the same already is
+    /// answered as it is.
+    ///
+    /// # Errors
+    /// As for [`Gateway::create_payment`], and what stands against one more payment of the invoice or the link.
+    pub(super) async fn create_payment_for(
+        self: &Arc<Self>,
+        app: &Arc<App>,
+        once: Once,
+        draft: PaymentDraft,
+        origin: Origin,
+    ) -> Outcome<Answer> {
+        self.check_takes_payments(app, &once).await?;
+        let route = self.route(app, &draft)?;
+        self.begin(app, once, draft, route, Some(origin)).await
+    }
+
+    async fn begin(
+        self: &Arc<Self>,
+        app: &Arc<App>,
+        once: Once,
+        draft: PaymentDraft,
+        route: Route,
+        origin: Option<Origin>,
+    ) -> Outcome<Answer> {
         self.check_buyer(app, &once, &draft.external_user_id, draft.amount_minor, draft.currency).await?;
         let fallback = route.fallback.clone();
         let rail = route.rail.clone();
-        let opening = self.opening(app, once, draft, route);
-        let lane = format!("{}{}", opening.payment.app_id, opening.payment.external_user_id);
+        let opening = self.opening(app, once, draft, route, origin);
+        let lane = opening.lane();
         let has_job = opening.has_job();
         let now = opening.payment.created_at;
         let once = opening.once.clone();
@@ -84,13 +125,17 @@ impl Gateway {
 
         let Opened { fresh, payment, attempt } = match opened {
             Ok(opened) => opened,
-            Err(Claimed::Seen(stored)) if stored.status_code == Some(requests::FREED) => {
-                return self.continue_payment(app, stored, once).await;
+            Err(Unopened::Seen(Claimed::Seen(stored))) if stored.status_code == Some(requests::FREED) => {
+                let payment_id =
+                    stored.payment_id.as_deref().and_then(PaymentId::parse).ok_or_else(payment_not_found)?;
+                return self.continue_payment(app, payment_id, Some(stored.request_id), once).await;
             }
-            Err(Claimed::Seen(stored)) if stored.status_code == Some(202) => {
+            Err(Unopened::Seen(Claimed::Seen(stored))) if stored.status_code == Some(202) => {
                 return self.follow_provisional(app, stored, once.request_id).await;
             }
-            Err(seen) => return replay(seen),
+            Err(Unopened::Seen(seen)) => return replay(seen),
+            Err(Unopened::Standing(payment)) => return self.go_on_with(app, *payment, once).await,
+            Err(Unopened::Closed(fault)) => return Err(fault),
         };
         metrics::counter!("switchyard_payments_created_total", "mode" => app.mode.as_str()).increment(1);
         tracing::Span::current().record("payment", tracing::field::display(&payment.payment_id));
@@ -112,50 +157,7 @@ impl Gateway {
         Ok(Answer { status: fresh.status, body: fresh.body, is_replay: false })
     }
 
-    /// A request is sent again whose first call never left: the same payment is tried once more.
-    async fn continue_payment(self: &Arc<Self>, app: &App, first: StoredAnswer, once: Once) -> Outcome<Answer> {
-        let now = self.clock.now();
-        let app_id = app.app_id.clone();
-        let payment_id = first.payment_id.as_deref().and_then(PaymentId::parse).ok_or_else(payment_not_found)?;
-        let rails = Arc::clone(self);
-        let lane = payment_id.clone();
-        let provisional = self.settings.public_url.clone();
-        let continued = self
-            .write(Lane::Of(lane.as_str()), move |conn| {
-                let payment = payments::lock(conn, &payment_id)?.filter(|payment| payment.app_id == app_id);
-                let Some(mut payment) = payment else { return Ok(Err(payment_not_found())) };
-                let attempts = payments::attempts_of(conn, &payment_id)?;
-                let Some(last) = attempts.last().cloned() else { return Ok(Err(payment_not_found())) };
-                if last.state == AttemptState::Prepared {
-                    return Ok(Err(in_progress()));
-                }
-                if payment.status != PaymentStatus::Initiated {
-                    return Ok(Ok(None));
-                }
-                let rail = match rails.rail_of(&last) {
-                    Ok(rail) => rail,
-                    Err(fault) => return Ok(Err(fault)),
-                };
-                let attempt = prepared(&payment, &rail, attempts.len() + 1, now.strictly_after(last.created_at));
-                payments::insert_attempt(conn, &attempt)?;
-                payment.last_error = OUTCOME_UNKNOWN.to_owned();
-                payment.poll_at = Some(now.plus(CALL_LEASE));
-                payment.updated_at = now.strictly_after(payment.updated_at);
-                payments::save(conn, &payment)?;
-                let body = render(&PaymentObject::new(&payment, &provisional));
-                requests::set_answer(conn, first.request_id, 202, &body)?;
-                Ok(Ok(Some((rail, payment, attempt))))
-            })
-            .await??;
-        match continued {
-            Some((rail, payment, attempt)) => {
-                self.start_and_answer(rail, payment, attempt, once.claim, once.request_id).await
-            }
-            None => Err(Fault::new(Code::ProviderUnavailable, "the payment was closed meanwhile; use a new key")),
-        }
-    }
-
-    fn opening(&self, app: &App, once: Once, draft: PaymentDraft, route: Route) -> Opening {
+    fn opening(&self, app: &App, once: Once, draft: PaymentDraft, route: Route, origin: Option<Origin>) -> Opening {
         let now = self.clock.now();
         let begins = match route.rail {
             Some(rail) => Begins::OnRail(rail),
@@ -217,6 +219,7 @@ impl Gateway {
             needs_attention: false,
             created_at: now,
             updated_at: now,
+            origin: origin.as_ref().map(|origin| origin.as_str().to_owned()),
             payment_id,
         };
         let attempt = Attempt {
@@ -245,47 +248,8 @@ impl Gateway {
             kyc_status: KycStatus::None,
         };
         let public_url = self.settings.public_url.clone();
-        Opening { once, payment, attempt, customer, invoice_prefix: draft.invoice_prefix, begins, public_url }
-    }
-
-    /// The answer to a replay of a request that was answered 202: still that while the outcome is unknown, then the
-    /// final one, which from then on stays the same.
-    async fn follow_provisional(&self, app: &App, first: StoredAnswer, request_id: String) -> Outcome<Answer> {
-        let app_id = app.app_id.clone();
-        let public_url = self.settings.public_url.clone();
-        let now = self.clock.now();
-        let payment_id = first.payment_id.as_deref().and_then(PaymentId::parse).ok_or_else(payment_not_found)?;
-        let lane = payment_id.clone();
-        self.write(Lane::Of(lane.as_str()), move |conn| {
-            let payment = payments::find(conn, &app_id, &payment_id)?;
-            let Some(payment) = payment else {
-                return Ok(Err(Fault::new(Code::PaymentNotFound, "payment not found")));
-            };
-            let attempts = payments::attempts_of(conn, &payment.payment_id)?;
-            let last = attempts.last();
-            let is_running = last.is_some_and(|attempt| {
-                attempt.state == AttemptState::Prepared && now < attempt.created_at.plus(CALL_LEASE)
-            });
-            if is_running {
-                return Ok(Err(in_progress()));
-            }
-            let is_unknown =
-                last.is_some_and(|attempt| matches!(attempt.state, AttemptState::Prepared | AttemptState::Unknown));
-            if is_unknown {
-                let body = first.answer.clone().unwrap_or_default();
-                return Ok(Ok(Answer { status: 202, body, is_replay: true }));
-            }
-            let was_refused = last.is_some_and(|attempt| attempt.state == AttemptState::Refused);
-            let (status, body) = if payment.status == PaymentStatus::Failed && was_refused {
-                let fault = provider_error(&payment);
-                (fault.status(), crate::error::problem_body(&fault, &request_id))
-            } else {
-                (201, render(&PaymentObject::new(&payment, &public_url)))
-            };
-            requests::set_answer(conn, first.request_id, status, &body)?;
-            Ok(Ok(Answer { status, body, is_replay: true }))
-        })
-        .await?
+        let invoice_prefix = draft.invoice_prefix;
+        Opening { once, payment, attempt, customer, invoice_prefix, origin, begins, public_url }
     }
 
     /// An app's payment, rendered.
@@ -317,84 +281,17 @@ impl Gateway {
         let data = page.items.iter().map(|payment| PaymentObject::new(payment, public_url)).collect();
         Ok(render(&PageObject { data, next_cursor: page.next }))
     }
-
-    /// Cancels a payment, unless its provider says that it is paid.
-    ///
-    /// # Errors
-    /// 404; 422 when it has ended otherwise; 503 when its provider cannot be asked, and nothing has changed.
-    pub async fn cancel_payment(&self, app: &App, once: Once, payment_id: &str) -> Outcome<Answer> {
-        let app_id = app.app_id.clone();
-        let public_url = self.settings.public_url.clone();
-        let wanted = PaymentId::parse(payment_id).ok_or_else(payment_not_found)?;
-        let told = self.give_up_at_provider(app, &wanted).await?;
-        let answer = self
-            .once(once, payment_id, move |conn, now| {
-                let payment = payments::lock(conn, &wanted)?.filter(|payment| payment.app_id == app_id);
-                let Some(mut payment) = payment else { return Ok(Err(payment_not_found())) };
-                if payment.status == PaymentStatus::Initiated {
-                    match &told {
-                        Some(observations) => {
-                            settle::settle_all(conn, &mut payment, observations, now)?;
-                            let given_up = Observation::Canceled { reason: "canceled by the product".to_owned() };
-                            settle::settle(conn, &mut payment, &given_up, now)?;
-                        }
-                        None => {
-                            let observation = super::mock::cancel_at_mock(conn, &payment, now)?;
-                            settle::settle(conn, &mut payment, &observation, now)?;
-                        }
-                    }
-                }
-                if payment.status != PaymentStatus::Canceled {
-                    let detail = format!("payment cannot be canceled (it is '{}')", payment.status.as_str());
-                    return Ok(Err(Fault::new(Code::NotCancelable, detail)));
-                }
-                let body = render(&PaymentObject::new(&payment, &public_url));
-                Ok(Ok(Fresh { status: 200, body, payment_id: Some(payment.payment_id.to_string()) }))
-            })
-            .await;
-        self.deliveries_wanted.notify_one();
-        answer
-    }
-
-    /// Tells a payment's provider that it is given up, and hears what has become of it; `None` for the mock, which is
-    /// told in the transaction that cancels.
-    async fn give_up_at_provider(&self, app: &App, payment_id: &PaymentId) -> Outcome<Option<Vec<Observation>>> {
-        let (app_id, wanted) = (app.app_id.clone(), payment_id.clone());
-        let found = self
-            .read(move |conn| {
-                let Some(payment) = payments::find(conn, &app_id, &wanted)? else { return Ok(None) };
-                let attempts = payments::attempts_of(conn, &wanted)?;
-                Ok(Some((payment, attempts)))
-            })
-            .await?;
-        let (payment, attempts) = found.ok_or_else(payment_not_found)?;
-        let Some(last) = attempts.last() else { return Ok(None) };
-        if payment.provider == mock::DRIVER.name || payment.status != PaymentStatus::Initiated {
-            return Ok(None);
-        }
-        match last.state {
-            // Nothing ever reached the provider.
-            AttemptState::Refused => Ok(Some(Vec::new())),
-            AttemptState::Prepared | AttemptState::Unknown => Err(Fault::retry_after(
-                Code::ProviderUnavailable,
-                "the payment's outcome is unknown and is being looked up; cancel it when it is known",
-                CALL_LEASE,
-            )),
-            AttemptState::Started => {
-                let rail = self.rail_of(last)?;
-                match self.cancel_or_look(&rail, &payment, last).await {
-                    Ok(observations) => Ok(Some(observations)),
-                    Err(failure) => {
-                        let detail = "the provider could not be asked whether the payment is paid; nothing has changed";
-                        Err(Fault { detail: detail.to_owned(), ..unavailable(&failure) })
-                    }
-                }
-            }
-        }
-    }
 }
 
 impl Opening {
+    /// Payments of one buyer are written one after the other, and so are those for one invoice or by one link.
+    fn lane(&self) -> String {
+        match &self.origin {
+            Some(origin) => origin.as_str().to_owned(),
+            None => format!("{}{}", self.payment.app_id, self.payment.external_user_id),
+        }
+    }
+
     /// Whether the mock is to do something without anyone at its checkout page.
     fn has_job(&self) -> bool {
         matches!(&self.begins, Begins::AtMock { started: Started::Waiting, script } if script.outcome != MockOutcome::None)
@@ -402,13 +299,26 @@ impl Opening {
 }
 
 /// Writes a payment with all that belongs to it, or answers what the same request was answered before.
-fn open_payment(conn: &mut Conn, opening: &Opening, now: Timestamp) -> StoreResult<Result<Opened, Claimed>> {
+fn open_payment(conn: &mut Conn, opening: &Opening, now: Timestamp) -> StoreResult<Result<Opened, Unopened>> {
     let mut payment = opening.payment.clone();
+    if let Some(origin) = &opening.origin {
+        match requests::look_up(conn, &opening.once.claim, now)? {
+            Claimed::New => {}
+            seen => return Ok(Err(Unopened::Seen(seen))),
+        }
+        if let Err(unopened) = origins::make_room(conn, origin, &mut payment, now)? {
+            // The first of two clicks may have taken the room while this one waited for it.
+            return Ok(Err(match requests::look_up(conn, &opening.once.claim, now)? {
+                Claimed::New => unopened,
+                seen => Unopened::Seen(seen),
+            }));
+        }
+    }
     if let Some(prefix) = &opening.invoice_prefix {
         // A replay must not use up a number of the sequence.
         match requests::look_up(conn, &opening.once.claim, now)? {
             Claimed::New => {}
-            seen => return Ok(Err(seen)),
+            seen => return Ok(Err(Unopened::Seen(seen))),
         }
         payment.invoice_number = format!("{prefix}-{:06}", install::next_invoice_number(conn)?);
     }
@@ -431,7 +341,9 @@ fn open_payment(conn: &mut Conn, opening: &Opening, now: Timestamp) -> StoreResu
     let payment_id = payment.payment_id.to_string();
     match requests::claim(conn, &opening.once.claim, status, &body, Some(&payment_id), now)? {
         Claimed::New => {}
-        seen => return Ok(Err(seen)),
+        // Room was made for nothing: undo it, look again.
+        _ if opening.origin.is_some() => return Err(StoreError::Raced),
+        seen => return Ok(Err(Unopened::Seen(seen))),
     }
     opening.once.record(conn, now)?;
     customers::upsert(conn, &opening.customer)?;

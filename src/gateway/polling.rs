@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use super::rails::Rail;
 use super::settle::Settled;
 use super::starting::CALL_LEASE;
-use super::{Gateway, mock, settle};
+use super::{Gateway, mock, origins, settle};
 use crate::domain::backoff::{poll_wait, unknown_wait};
 use crate::domain::payments::{AttemptState, Observation, PaymentStatus};
 use crate::domain::time::Timestamp;
@@ -76,6 +76,7 @@ impl Gateway {
         let attempts = self.read(move |conn| payments::attempts_of(conn, &payment_id)).await?;
         let Some(last) = attempts.last() else { return Ok(()) };
         let has_expired = self.clock.now() >= payment.expires_at;
+        let closes = has_expired || self.is_origin_closed(&payment).await?;
         match last.state {
             // No buyer has seen it: at its expiry it is closed. Should it be paid all the same, that is told.
             AttemptState::Prepared | AttemptState::Unknown if has_expired => {
@@ -87,17 +88,17 @@ impl Gateway {
             }
             // It never reached the provider, and no one came back for it.
             AttemptState::Refused => {
-                let close = if has_expired { Closing::Close } else { Closing::Wait };
+                let close = if closes { Closing::Close } else { Closing::Wait };
                 self.take_in(&payment, last, &Ok(Vec::new()), close).await.map(drop)
             }
             AttemptState::Started => {
                 let rail = self.rail_of(last)?;
-                let told = if has_expired {
+                let told = if closes {
                     self.cancel_or_look(&rail, &payment, last).await
                 } else {
                     rail.psp.fetch(&self.ongoing(&payment, last)).await
                 };
-                let close = if has_expired { Closing::Close } else { Closing::Wait };
+                let close = if closes { Closing::Close } else { Closing::Wait };
                 self.take_in(&payment, last, &told, close).await.map(drop)
             }
         }
@@ -256,6 +257,9 @@ fn ask_mock(conn: &mut Conn, mut payment: Payment, now: Timestamp) -> StoreResul
             Observation::Failed { reason: "the provider has no record of this payment; nothing was charged".to_owned() }
         }
         None if now >= payment.expires_at => Observation::Canceled { reason: "expired".to_owned() },
+        None if origins::is_closed_now(conn, &payment)? => {
+            Observation::Canceled { reason: "its invoice was closed".to_owned() }
+        }
         None => Observation::Pending,
     };
     settle::settle(conn, &mut payment, &observation, now)?;

@@ -2,8 +2,8 @@
 //! holds the payment: the change of state, the receipt, the event and its deliveries commit together.
 
 use super::starting::OUTCOME_UNKNOWN;
-use super::views::{fallback_of, raw, render};
-use super::{deltas, refunds};
+use super::views::{fallback_of, invoice_of, link_of, raw, render};
+use super::{deltas, origins, refunds};
 use crate::domain::events::PaymentEvent;
 use crate::domain::ids::EventId;
 use crate::domain::payments::{AttemptState, Decision, Observation, PaymentStatus, Standing, decide};
@@ -38,6 +38,13 @@ pub(super) fn settle(
         booked: &booked,
     };
     let decision = decide(&standing, observation);
+    if decision == Decision::Succeed && origins::is_closed(conn, payment)? {
+        // The invoice was paid otherwise, or given up: this payment ends first, and then its money comes too late.
+        let closed = Observation::Canceled { reason: "its invoice was closed".to_owned() };
+        settle(conn, payment, &closed, now)?;
+        return settle(conn, payment, observation, now);
+    }
+    let was_paid = payment.paid_minor > 0;
     // So it says of itself until its start has been answered.
     let is_start_open = payment.last_error == OUTCOME_UNKNOWN;
     let event_type = match &decision {
@@ -102,6 +109,7 @@ pub(super) fn settle(
         _ => About::Payment,
     };
     write_event(conn, payment, event_type, about, now)?;
+    origins::follow(conn, payment, &decision, was_paid, now)?;
     metrics::counter!("switchyard_payment_transitions_total", "mode" => payment.mode.as_str(), "event" => event_type)
         .increment(1);
     Ok(decision)
@@ -271,6 +279,8 @@ fn write_event(
         provider: &payment.provider,
         provider_ref: payment.provider_ref.as_deref(),
         invoice_number: &payment.invoice_number,
+        invoice_id: invoice_of(payment),
+        payment_link_id: link_of(payment),
         external_user_id: &payment.external_user_id,
         fallback: fallback_of(payment),
         timestamp: at,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::payments::provider_error;
 use super::rails::{Rail, unavailable};
 use super::views::{PaymentObject, render};
-use super::{Answer, Gateway, settle};
+use super::{Answer, Gateway, origins, settle};
 use crate::domain::backoff::{poll_wait, unknown_wait};
 use crate::domain::drafts::Buyer;
 use crate::domain::ids::{AttemptId, PaymentId};
@@ -223,7 +223,9 @@ fn record_start(
             if is_open {
                 payment.last_error = String::new();
                 payment.polls = 0;
-                payment.poll_at = Some(now.plus(poll_wait(0)).min(payment.expires_at));
+                // Its invoice may have been paid otherwise meanwhile: then it is given up at once.
+                let is_late = origins::is_closed_now(conn, &payment)?;
+                payment.poll_at = Some(if is_late { now } else { now.plus(poll_wait(0)).min(payment.expires_at) });
             }
         }
         Err(Failure::Refused { reason }) => {

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::domain::events::Fallback;
 use crate::domain::ids::{AppId, EventId, PaymentId, RefundId, SubscriptionId};
 use crate::domain::mode::Mode;
+use crate::domain::origins::Origin;
 use crate::domain::time::Timestamp;
 use crate::store::customers::CustomerRow;
 use crate::store::deliveries::Delivery;
@@ -40,6 +41,12 @@ pub struct PaymentObject<'a> {
     #[schema(value_type = Option<Object>)]
     instructions: Option<&'a RawValue>,
     invoice_number: &'a str,
+    /// The invoice that it was begun for; not there for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invoice_id: Option<&'a str>,
+    /// The payment link that it was begun by; not there for others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_link_id: Option<&'a str>,
     external_user_id: &'a str,
     description: Option<&'a str>,
     #[schema(value_type = Object)]
@@ -64,7 +71,16 @@ pub(super) fn fallback_of(payment: &Payment) -> Option<Fallback> {
     Some(Fallback { wanted, reason: payment.fallback_reason.clone().unwrap_or_default() })
 }
 
-/// Renders any of these objects.
+/// The invoice that a payment was begun for.
+pub(super) fn invoice_of(payment: &Payment) -> Option<&str> {
+    payment.origin.as_deref().filter(|origin| matches!(Origin::parse(origin), Some(Origin::Invoice(_))))
+}
+
+/// The payment link that a payment was begun by.
+pub(super) fn link_of(payment: &Payment) -> Option<&str> {
+    payment.origin.as_deref().filter(|origin| matches!(Origin::parse(origin), Some(Origin::Link(_))))
+}
+
 /// An object as JSON.
 #[must_use]
 pub fn render(object: &impl Serialize) -> String {
@@ -113,6 +129,8 @@ impl<'a> PaymentObject<'a> {
             checkout_url,
             instructions: payment.instructions.as_deref().map(raw),
             invoice_number: &payment.invoice_number,
+            invoice_id: invoice_of(payment),
+            payment_link_id: link_of(payment),
             external_user_id: &payment.external_user_id,
             description: payment.description.as_deref(),
             metadata: raw(&payment.metadata),

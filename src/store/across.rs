@@ -7,7 +7,9 @@ use diesel::prelude::*;
 
 use super::deliveries::Delivery;
 use super::events::Event;
+use super::invoices::{Invoice, InvoiceFilter};
 use super::page::Page;
+use super::payment_links::PaymentLink;
 use super::payments::{Filter, Outline, Payment};
 use super::refunds::Refund;
 use super::schema::{apps, attempts, deliveries, payments, webhook_endpoints};
@@ -15,8 +17,9 @@ use super::sql::condition;
 use super::subscriptions::Subscription;
 use super::webhook_endpoints::EndpointRow;
 use super::{Conn, StoreResult};
-use crate::domain::ids::{AppId, AttemptId, EventId, PaymentId, RefundId, TenantId};
+use crate::domain::ids::{AppId, AttemptId, EventId, InvoiceId, PaymentId, RefundId, TenantId};
 use crate::domain::mode::Mode;
+use crate::domain::payment_links::LinkStatus;
 use crate::domain::subscriptions::SubscriptionStatus;
 use crate::domain::time::Timestamp;
 
@@ -242,6 +245,53 @@ pub fn refunds(conn: &mut Conn, app_ids: &[AppId], before: Option<&str>, limit: 
         limit,
         |row: &Refund| row.refund_id.as_str(),
         |app_id| super::refunds::list(conn, app_id, None, before, limit),
+    )
+}
+
+/// The apps' invoices that `text` names exactly: by its own id, its number, or the product's id of it.
+pub fn invoices_named(conn: &mut Conn, app_ids: &[AppId], text: &str) -> StoreResult<Vec<Invoice>> {
+    let mut found: Vec<Invoice> = match InvoiceId::parse(text) {
+        Some(invoice_id) => super::invoices::find_any(conn, &invoice_id)?.into_iter().collect(),
+        None => super::invoices::by_number(conn, text)?.into_iter().collect(),
+    };
+    found.retain(|invoice| app_ids.contains(&invoice.app_id));
+    if found.is_empty() {
+        for app_id in app_ids {
+            found.extend(super::invoices::by_external_id(conn, app_id, text)?);
+        }
+    }
+    Ok(found)
+}
+
+/// A page of the apps' invoices, newest first.
+pub fn invoices(
+    conn: &mut Conn,
+    app_ids: &[AppId],
+    filter: &InvoiceFilter,
+    before: Option<&str>,
+    limit: usize,
+) -> StoreResult<Page<Invoice>> {
+    newest(
+        app_ids,
+        limit,
+        |row: &Invoice| row.invoice_id.as_str(),
+        |app_id| super::invoices::list(conn, app_id, filter, before, limit),
+    )
+}
+
+/// A page of the apps' payment links, newest first.
+pub fn payment_links(
+    conn: &mut Conn,
+    app_ids: &[AppId],
+    status: Option<LinkStatus>,
+    before: Option<&str>,
+    limit: usize,
+) -> StoreResult<Page<PaymentLink>> {
+    newest(
+        app_ids,
+        limit,
+        |row: &PaymentLink| row.payment_link_id.as_str(),
+        |app_id| super::payment_links::list(conn, app_id, status, before, limit),
     )
 }
 

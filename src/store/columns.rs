@@ -14,11 +14,13 @@ use crate::domain::customers::KycStatus;
 use crate::domain::decimals::Decimal;
 use crate::domain::ids::{
     AccountId, AppId, AttemptId, AuditEntryId, CheckpointId, DeliveryId, DeltaId, EndpointId, EventId, InboxId,
-    InvitationId, KeyId, MailId, MockJobId, PaymentId, ProductionRequestId, ReceivedId, RefundId, SessionId,
-    SubscriptionId, TenantId, UserId, WriteRequestId,
+    InvitationId, InvoiceId, KeyId, MailId, MockJobId, PaymentId, PaymentLinkId, ProductionRequestId, ReceivedId,
+    RefundId, SessionId, SubscriptionId, TenantId, UserId, WriteRequestId,
 };
+use crate::domain::invoices::InvoiceStatus;
 use crate::domain::mode::Mode;
 use crate::domain::money::Currency;
+use crate::domain::payment_links::LinkStatus;
 use crate::domain::payments::{AttemptState, PaymentStatus};
 use crate::domain::subscriptions::SubscriptionStatus;
 use crate::domain::time::Timestamp;
@@ -126,7 +128,8 @@ text_column! {
     AttemptState: as_str, Currency: code, SubscriptionId: as_str, SubscriptionStatus: as_str,
     UserId: as_str, SessionId: as_str, InvitationId: as_str, MailId: as_str, KeyId: as_str, ProductionRequestId: as_str,
     AuditEntryId: as_str, CheckpointId: as_str, DeltaId: as_str, WriteRequestId: as_str, Role: as_str,
-    Environment: as_str, Sum: as_str, KycStatus: as_str,
+    Environment: as_str, Sum: as_str, KycStatus: as_str, InvoiceId: as_str, PaymentLinkId: as_str, InvoiceStatus: as_str,
+    LinkStatus: as_str,
 }
 
 column!(BigInt, Timestamp);

@@ -50,6 +50,8 @@ pub struct Payment {
     pub needs_attention: bool,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+    /// The invoice or payment link that it was begun for: see `domain::origins`.
+    pub origin: Option<String>,
 }
 
 /// What can change in a payment after it was created.
@@ -395,6 +397,40 @@ pub fn with_ids(conn: &mut Conn, payment_ids: &[PaymentId]) -> StoreResult<Vec<P
     }
     let named = payments::table.filter(payments::payment_id.eq_any(payment_ids));
     Ok(named.order(payments::payment_id.desc()).load(conn)?)
+}
+
+condition! {
+    /// Within the index of payments that no product began.
+    HasOrigin = "payments.origin IS NOT NULL"
+}
+
+/// The payments that were begun for any of these, oldest first.
+pub fn of_origins(conn: &mut Conn, origins: &[&str]) -> StoreResult<Vec<Payment>> {
+    if origins.is_empty() {
+        return Ok(Vec::new());
+    }
+    let begun = payments::table.filter(HasOrigin).filter(payments::origin.eq_any(origins.iter().copied()));
+    Ok(begun.order((payments::origin, payments::payment_id)).load(conn)?)
+}
+
+/// A page of the payments that were begun for this, newest first.
+pub fn page_of_origin(conn: &mut Conn, origin: &str, before: Option<&str>, limit: usize) -> StoreResult<Page<Payment>> {
+    let mut query = payments::table.filter(HasOrigin).filter(payments::origin.eq(origin)).into_boxed();
+    if let Some(before) = before {
+        query = query.filter(payments::payment_id.lt(before.to_owned()));
+    }
+    let rows = query.order(payments::payment_id.desc()).limit(limit as i64 + 1).load(conn)?;
+    Ok(Page::of(rows, limit, |row: &Payment| row.payment_id.to_string()))
+}
+
+/// Those that wait for their buyers, locked; what another process is just about to settle is passed over, as its lock
+/// may wait for ours.
+pub fn lock_open_of_origin(conn: &mut Conn, origin: &str) -> StoreResult<Vec<Payment>> {
+    let open = payments::table
+        .filter(HasOrigin)
+        .filter(payments::origin.eq(origin))
+        .filter(payments::status.eq(PaymentStatus::Initiated));
+    Ok(for_update_skip_locked(open).get_results(conn)?)
 }
 
 condition! {

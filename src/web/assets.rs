@@ -23,6 +23,15 @@ pub async fn docs_stylesheet() -> HttpResponse {
         .body(include_str!("static/docs.css"))
 }
 
+/// The stylesheet of the pages of invoices and payment links, besides that of all pages for buyers.
+#[get("/static/pay.css")]
+pub async fn pay_stylesheet() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "public, max-age=3600"))
+        .content_type("text/css; charset=utf-8")
+        .body(include_str!("static/pay.css"))
+}
+
 /// The script of the page of a payment.
 #[get("/static/checkout.js")]
 pub async fn checkout_script() -> HttpResponse {

@@ -15,6 +15,7 @@ use super::{back_to_shop, onward, page as plain_page, page_under};
 use crate::domain::mode::Mode;
 use crate::domain::money::format_amount;
 use crate::domain::payments::{Instructions, PaymentStatus};
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault};
 use crate::gateway::{Gateway, Payment};
 use crate::problem::Answered;
@@ -60,8 +61,16 @@ struct PreparingPage<'a> {
     payment_id: &'a str,
 }
 
+/// How a payment is made that its provider has no page for.
+pub(super) struct Target {
+    pub title: String,
+    pub way: Way,
+    pub guides: Vec<(&'static Words, Vec<Guide>)>,
+    pub expires: Timestamp,
+}
+
 /// How the buyer pays.
-enum Way {
+pub(super) enum Way {
     /// To this number, in groups of four.
     Number(Vec<String>),
     /// By this code: the length of its side and the path of its dark modules.
@@ -69,12 +78,12 @@ enum Way {
 }
 
 /// Something that can be so while the page is open. The script shows the one that is.
-struct State {
-    name: &'static str,
-    first: [&'static str; 2],
-    second: [&'static str; 2],
-    back: String,
-    is_over: bool,
+pub(super) struct State {
+    pub name: &'static str,
+    pub first: [&'static str; 2],
+    pub second: [&'static str; 2],
+    pub back: String,
+    pub is_over: bool,
 }
 
 /// The page on which a buyer learns how to pay, and that it worked.
@@ -85,25 +94,10 @@ pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>, request: Htt
     let accepted = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let languages = Words::in_order(accepted);
     let Some(json) = payment.instructions.as_deref() else { return without_instructions(&payment, languages) };
-    let instructions: Instructions = serde_json::from_str(json).map_err(|error| unreadable(&payment, &error))?;
     let [first, second] = languages;
-    let (title, way, guides, expires) = match instructions {
-        Instructions::VirtualAccount { bank, number, expires_at } => {
-            let title = format!("{} virtual account", bank_title(&bank));
-            let guides = languages.map(|words| (words, guides(&bank, &number, words)));
-            (title, Way::Number(groups_of_four(&number)), guides, expires_at)
-        }
-        Instructions::Qris { qr_content, expires_at } => {
-            let (side, path) = code(&qr_content).map_err(|error| unreadable(&payment, &error))?;
-            let guides = languages.map(|words| (words, words.qris_guides()));
-            ("QRIS".to_owned(), Way::Code(side, path), guides, expires_at)
-        }
-    };
+    let Target { title, way, guides, expires } = target(&payment, json, languages)?;
     let now = gateway.now();
-    let now_is = match payment.status {
-        PaymentStatus::Initiated if expires <= now => "expired",
-        status => status.as_str(),
-    };
+    let now_is = state_at(&payment, expires, now);
     page_under(
         POLICY,
         &CheckoutPage {
@@ -116,7 +110,7 @@ pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>, request: Htt
             payment_id: payment.payment_id.as_str(),
             title,
             way,
-            guides: guides.into(),
+            guides,
             expires_at: expires.to_rfc3339(),
             expires: (first.moment(expires), second.moment(expires)),
             expires_ms: expires.unix_millis(),
@@ -125,6 +119,36 @@ pub async fn page(gateway: Data<Gateway>, payment_id: Path<String>, request: Htt
             states: states(&payment, languages),
         },
     )
+}
+
+/// How a payment with these instructions is made.
+pub(super) fn target(payment: &Payment, json: &str, languages: [&'static Words; 2]) -> Result<Target, Fault> {
+    let instructions: Instructions = serde_json::from_str(json).map_err(|error| unreadable(payment, &error))?;
+    Ok(match instructions {
+        Instructions::VirtualAccount { bank, number, expires_at } => Target {
+            title: format!("{} virtual account", bank_title(&bank)),
+            guides: languages.map(|words| (words, guides(&bank, &number, words))).into(),
+            way: Way::Number(groups_of_four(&number)),
+            expires: expires_at,
+        },
+        Instructions::Qris { qr_content, expires_at } => {
+            let (side, path) = code(&qr_content).map_err(|error| unreadable(payment, &error))?;
+            Target {
+                title: "QRIS".to_owned(),
+                guides: languages.map(|words| (words, words.qris_guides())).into(),
+                way: Way::Code(side, path),
+                expires: expires_at,
+            }
+        }
+    })
+}
+
+/// The state that a payment is shown in.
+pub(super) fn state_at(payment: &Payment, expires: Timestamp, now: Timestamp) -> &'static str {
+    match payment.status {
+        PaymentStatus::Initiated if expires <= now => "expired",
+        status => status.as_str(),
+    }
 }
 
 /// A payment that is over leads nowhere but back: the provider's page might still take money for it.
@@ -151,7 +175,7 @@ fn unreadable(payment: &Payment, error: &dyn std::fmt::Display) -> Fault {
     Fault::new(Code::InternalError, "internal error")
 }
 
-fn states(payment: &Payment, [first, second]: [&'static Words; 2]) -> Vec<State> {
+pub(super) fn states(payment: &Payment, [first, second]: [&'static Words; 2]) -> Vec<State> {
     let state = |name, status: PaymentStatus, texts: fn(&'static Words) -> [&'static str; 2]| State {
         name,
         first: texts(first),

@@ -34,7 +34,7 @@ pub struct Words {
     pub is_indonesian: bool,
 }
 
-static INDONESIAN: Words = Words {
+pub(super) static INDONESIAN: Words = Words {
     language: "id",
     language_title: "Bahasa Indonesia",
     sandbox: "Tidak ada uang sungguhan yang berpindah.",
@@ -82,7 +82,7 @@ static INDONESIAN: Words = Words {
     is_indonesian: true,
 };
 
-static ENGLISH: Words = Words {
+pub(super) static ENGLISH: Words = Words {
     language: "en",
     language_title: "English",
     sandbox: "No real money moves.",

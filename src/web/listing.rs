@@ -118,9 +118,9 @@ pub(super) fn app_choices(apps: &[AppName], chosen: Option<&str>) -> Vec<Choice>
 /// How a state looks: good, bad, on its way, or over.
 pub(super) fn tone(state: &str) -> &'static str {
     match state {
-        "succeeded" | "active" | "delivered" | "ready" | "started" | "applied" | "verified" => "good",
-        "failed" | "dead" | "past_due" | "down" | "degraded" | "refused" | "disabled" => "bad",
-        "initiated" | "pending" | "incomplete" | "prepared" | "unknown" | "queued" => "info",
+        "succeeded" | "active" | "delivered" | "ready" | "started" | "applied" | "verified" | "paid" => "good",
+        "failed" | "dead" | "past_due" | "down" | "degraded" | "refused" | "disabled" | "overdue" => "bad",
+        "initiated" | "pending" | "incomplete" | "prepared" | "unknown" | "queued" | "open" => "info",
         _ => "",
     }
 }

@@ -38,12 +38,18 @@ mod forms;
 pub mod front;
 pub mod info;
 pub mod invitation;
+pub mod invoices;
 mod listing;
 pub mod members;
 pub mod mock_checkout;
 mod navigation;
 pub mod outbox;
 pub mod overview;
+pub mod pay;
+mod pay_invoice;
+mod pay_link;
+mod pay_words;
+pub mod payment_links;
 pub mod payments;
 pub mod production;
 pub mod provider_accounts;
@@ -94,6 +100,7 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(assets::docs_stylesheet)
         .service(assets::stylesheet)
         .service(assets::checkout_script)
+        .service(assets::pay_stylesheet)
         .service(assets::console_stylesheet)
         .service(assets::console_script)
         .service(assets::figures_stylesheet)
@@ -104,6 +111,17 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(payments::give_back)
         .service(payments::give_up)
         .service(payments::resolve)
+        .service(invoices::list)
+        .service(invoices::blank)
+        .service(invoices::create)
+        .service(invoices::detail)
+        .service(invoices::finalize)
+        .service(invoices::void)
+        .service(payment_links::list)
+        .service(payment_links::blank)
+        .service(payment_links::create)
+        .service(payment_links::detail)
+        .service(payment_links::close)
         .service(refunds::list)
         .service(subscriptions::list)
         .service(subscriptions::cancel)
@@ -187,6 +205,8 @@ pub fn documented_pages(config: &mut utoipa_actix_web::service_config::ServiceCo
         .service(checkout::page)
         .service(status_stream::current)
         .service(status_stream::events)
+        .service(pay::page)
+        .service(pay::begin)
         .service(mock_checkout::page)
         .service(mock_checkout::act)
         .service(returning::page);

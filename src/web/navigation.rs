@@ -18,6 +18,8 @@ const fn entry(name: &'static str, title: &'static str, path: &'static str) -> E
 pub(super) const ENTRIES: &[Entry] = &[
     entry("overview", "Overview", "/console"),
     entry("payments", "Payments", "/console/payments"),
+    entry("invoices", "Invoices", "/console/invoices"),
+    entry("payment-links", "Payment links", "/console/payment-links"),
     entry("refunds", "Refunds", "/console/refunds"),
     entry("subscriptions", "Subscriptions", "/console/subscriptions"),
     entry("reconcile", "Reconcile", "/console/reconcile"),

@@ -9,6 +9,7 @@ use super::listing::{Asked, Choice, PER_PAGE, Pager, address_of, app_choices, ch
 use super::shell::{CheckedForm, Shell, Visitor, render, see_other};
 use super::times::Moment;
 use crate::domain::money::{Currency, format_amount, parse_amount, plain_amount};
+use crate::domain::origins::Origin;
 use crate::domain::payments::PaymentStatus;
 use crate::domain::secrets::random_hex;
 use crate::error::Fault;
@@ -166,6 +167,8 @@ struct PaymentPage {
     row: Row,
     nonce: String,
     customer_path: String,
+    /// The invoice or the payment link that it was begun for.
+    origin: Option<(&'static str, String)>,
     email: String,
     description: String,
     provider_ref: String,
@@ -234,6 +237,10 @@ fn page_of(shell: Shell, found: PaymentDetail) -> PaymentPage {
         row: Row::new(&shell, &app_name, &payment),
         nonce: random_hex(12),
         customer_path: format!("{PATH}?{customer}"),
+        origin: payment.origin.as_deref().and_then(Origin::parse).map(|origin| match origin {
+            Origin::Invoice(invoice_id) => ("Its invoice", address_of("/console/invoices", invoice_id.as_str())),
+            Origin::Link(link_id) => ("Its payment link", address_of("/console/payment-links", link_id.as_str())),
+        }),
         email: text(&payment.email),
         description: text(&payment.description),
         provider_ref: text(&payment.provider_ref),

@@ -28,7 +28,7 @@ struct Job {
 }
 
 /// Every job. Each says how much it did; while it did something, it is run again at once.
-const JOBS: [Job; 13] = [
+const JOBS: [Job; 14] = [
     Job {
         name: "look for changed apps and keys",
         interval: Duration::from_millis(500),
@@ -52,6 +52,14 @@ const JOBS: [Job; 13] = [
         interval: Duration::from_secs(1),
         woken_by: Some(|gateway| Box::pin(async move { gateway.confirmations_wanted().await })),
         run: |gateway| Box::pin(async move { gateway.confirm_webhooks().await }),
+    },
+    Job {
+        name: "note what is late and what has expired",
+        interval: Duration::from_secs(1),
+        woken_by: None,
+        run: |gateway| {
+            Box::pin(async move { Ok(gateway.mark_late_invoices().await? + gateway.expire_payment_links().await?) })
+        },
     },
     Job {
         name: "ask about refunds",

@@ -92,6 +92,8 @@ fn table() -> Vec<Row> {
     const MEMBER: &str = "/dashboard/members/{user_id}";
     const PAYMENT: &str = r#"{"external_user_id":"user-1","email":"a@shop.example","amount_minor":50000,"currency":"IDR",
         "method":"va_bca","return_url":"https://shop.example/"}"#;
+    const INVOICE: &str = r#"{"external_user_id":"user-1","currency":"IDR",
+        "line_items":[{"description":"x","quantity":1,"unit_amount_minor":50000}]}"#;
     vec![
         row(Anyone(200), "GET", "/info", 200, SeesNothing),
         row(Anyone(200), "GET", "/healthz", 200, SeesNothing),
@@ -107,6 +109,8 @@ fn table() -> Vec<Row> {
         row(Anyone(400), "POST", "/mock/checkout/{payment_id}", 400, OnHisOwn),
         row(Anyone(200), "GET", "/mock/charges/{payment_id}", 200, OnHisOwn),
         row(Anyone(303), "GET", "/return/{payment_id}", 303, OnHisOwn),
+        row(Anyone(200), "GET", "/pay/{payable_id}", 200, OnHisOwn),
+        row(Anyone(400), "POST", "/pay/{payable_id}", 400, OnHisOwn),
         // The provider's signature is asked for.
         row(Anyone(401), "POST", "/webhooks/{provider}", 401, OnHisOwn).body("{}"),
         row(Anyone(401), "POST", "/webhooks/{provider}/{mode}", 401, OnHisOwn).body("{}"),
@@ -138,6 +142,16 @@ fn table() -> Vec<Row> {
         row(App, "POST", "/v1/refunds", 201, NotThere("PaymentNotFound"))
             .body(r#"{"payment_id":"{payment_id}","amount_minor":1}"#),
         row(App, "POST", "/v1/payments/{payment_id}/cancel", 422, NotThere("PaymentNotFound")),
+        row(App, "GET", "/v1/invoices", 200, SeesNothing),
+        row(App, "GET", "/v1/invoices/{invoice_id}", 200, NotThere("InvoiceNotFound")),
+        row(App, "POST", "/v1/invoices", 201, OnHisOwn).body(INVOICE),
+        row(App, "POST", "/v1/invoices/{invoice_id}/finalize", 200, NotThere("InvoiceNotFound")),
+        row(App, "POST", "/v1/invoices/{invoice_id}/void", 200, NotThere("InvoiceNotFound")),
+        row(App, "GET", "/v1/payment_links", 200, SeesNothing),
+        row(App, "GET", "/v1/payment_links/{payment_link_id}", 200, NotThere("PaymentLinkNotFound")),
+        row(App, "POST", "/v1/payment_links", 201, OnHisOwn)
+            .body(r#"{"currency":"IDR","amount_minor":50000,"description":"A ticket"}"#),
+        row(App, "POST", "/v1/payment_links/{payment_link_id}/close", 200, NotThere("PaymentLinkNotFound")),
         row(App, "POST", "/v1/subscriptions/{subscription_id}/cancel", 200, NotThere("SubscriptionNotFound")),
         // Machines.
         row(MemberOrKey(None), "GET", "/api/v1/whoami", 200, OnHisOwn),
@@ -323,6 +337,8 @@ impl World {
             format!("SELECT payment_id || status || updated_at || refunded_minor AS text FROM payments WHERE app_id = '{app_id}' ORDER BY payment_id"),
             format!("SELECT refund_id || status AS text FROM refunds WHERE payment_id = '{}' ORDER BY refund_id", self.things["payment_id"]),
             format!("SELECT subscription_id || status || updated_at AS text FROM subscriptions WHERE app_id = '{app_id}'"),
+            format!("SELECT invoice_id || status || updated_at AS text FROM invoices WHERE app_id = '{app_id}' ORDER BY invoice_id"),
+            format!("SELECT payment_link_id || status || uses || updated_at AS text FROM payment_links WHERE app_id = '{app_id}'"),
             format!("SELECT event_id AS text FROM events WHERE app_id = '{app_id}' ORDER BY event_id"),
             format!("SELECT external_user_id || updated_at || kyc_status AS text FROM customers WHERE app_id = '{app_id}' ORDER BY external_user_id"),
             format!("SELECT public_key || secret_sealed || COALESCE(previous_secret_sealed, '') AS text FROM apps WHERE app_id = '{app_id}'"),
@@ -373,6 +389,9 @@ async fn world() -> World {
     let refund = json!({ "payment_id": payment_id, "amount_minor": 1000 });
     let refund_id = app.post("/v1/refunds", &refund).await.expect_status(201).text_of("refund_id");
     let event_id = app.listed("/v1/events").await[0]["event_id"].as_str().unwrap().to_owned();
+    let invoice = app.invoiced(json!({ "external_user_id": buyer, "email": buyer })).await;
+    let invoice_id = crate::invoices::id(&invoice);
+    let payment_link_id = crate::payment_links::id(&app.linked(json!({})).await);
     let subscription_id = "sub_01k7v3m2q8d4r5s6t7v8w9x0yz".to_owned();
     gateway
         .database
@@ -471,6 +490,9 @@ async fn world() -> World {
         ("refund_id", refund_id),
         ("event_id", event_id),
         ("subscription_id", subscription_id),
+        ("payable_id", invoice_id.clone()),
+        ("invoice_id", invoice_id),
+        ("payment_link_id", payment_link_id),
         ("external_user_id", buyer.to_owned()),
         ("key_id", key["id"].as_str().unwrap().to_owned()),
         ("key_name", "ledger-of-ann".to_owned()),

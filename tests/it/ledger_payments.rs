@@ -10,7 +10,7 @@ use crate::support::{Product, TestDatabase, TestGateway, id_of};
 
 /// Asserts that each buyer's account has what was received of him, less what was given or taken back; says how many there
 /// are. Nothing here has a currency whose minor unit is not a hundredth or a whole.
-fn assert_books_agree(database: &TestDatabase) -> i64 {
+pub fn assert_books_agree(database: &TestDatabase) -> i64 {
     let moved = "SELECT p.app_id || ':' || p.currency || ':' || p.external_user_id AS account,
                    SUM((SELECT COALESCE(SUM(r.amount_minor), 0) FROM receipts r WHERE r.payment_id = p.payment_id)
                      - (SELECT COALESCE(SUM(f.amount_minor), 0) FROM refunds f

@@ -12,10 +12,12 @@ use crate::support::{Product, Receiver, Reply, TestGateway, id_of};
 use crate::surfer::Surfer;
 
 /// Every page of this part that needs no id.
-pub const PAGES: [&str; 17] = [
+pub const PAGES: [&str; 19] = [
     "/console",
     "/console/payments",
     "/console/payments?attention=1",
+    "/console/invoices",
+    "/console/payment-links",
     "/console/refunds",
     "/console/subscriptions",
     "/console/reconcile",

@@ -7,13 +7,16 @@ use diesel::connection::{Connection, InstrumentationEvent, SimpleConnection};
 use diesel::prelude::*;
 use switchyard::domain::accounts::Environment;
 use switchyard::domain::ids::{AppId, PaymentId, TenantId};
+use switchyard::domain::invoices::InvoiceStatus;
 use switchyard::domain::mode::Mode;
+use switchyard::domain::payment_links::LinkStatus;
 use switchyard::domain::plans::Period;
 use switchyard::domain::subscriptions::SubscriptionStatus;
+use switchyard::store::invoices::{self, InvoiceFilter};
 use switchyard::store::{
     Conn, StoreResult, Target, api_keys, apps, checkpoints, delta_entries, deltas, environments, inbox,
-    ledger_customers, members, payments, provider_accounts, refunds, settlements, subscriptions, tenants, usage, users,
-    writes,
+    ledger_customers, members, payment_links, payments, provider_accounts, refunds, settlements, subscriptions,
+    tenants, usage, users, writes,
 };
 
 use crate::store::{assert_comes_in_order, used_gateway};
@@ -331,5 +334,66 @@ async fn what_a_settlement_report_names_is_found_by_an_index() {
     });
     assert_is_looked_up(database, "a page of refunds", "refunds_by_app", |conn| {
         settlements::refunds_page(conn, &app_id, "mock", span, None, 100).map(drop)
+    });
+}
+
+#[tokio::test]
+async fn invoices_and_payment_links_are_found_by_an_index() {
+    let (gateway, product) = TestGateway::stepped_with_product().await;
+    let app_id = AppId::parse(&product.app_id).unwrap();
+    let invoice = product.invoiced(serde_json::json!({ "external_id": "mine" })).await;
+    let link = product.linked(serde_json::json!({})).await;
+    gateway.begin(&invoice, "qris").await;
+    let (invoice, link) = (crate::invoices::id(&invoice), crate::payment_links::id(&link));
+    let database = &gateway.database;
+    let now = gateway.clock.now();
+    let filter = |status, buyer: Option<&str>, external_id: Option<&str>| InvoiceFilter {
+        status,
+        external_user_id: buyer.map(str::to_owned),
+        external_id: external_id.map(str::to_owned),
+    };
+    for before in [None, Some(invoice.as_str())] {
+        for (filter, index) in [
+            (filter(None, None, None), "invoices_by_app"),
+            (filter(Some(InvoiceStatus::Open), None, None), "invoices_by_status"),
+            (filter(None, Some("user"), None), "invoices_by_buyer"),
+        ] {
+            assert_is_looked_up(database, &format!("invoices, {filter:?}"), index, |conn| {
+                invoices::list(conn, &app_id, &filter, before, 20).map(drop)
+            });
+        }
+    }
+    assert_is_looked_up(database, "the product's id", "invoices_by_external_id", |conn| {
+        invoices::by_external_id(conn, &app_id, "mine").map(drop)
+    });
+    // SQLite has names of its own for the indexes of keys.
+    let of_number = match database.target {
+        Target::Sqlite(_) => "sqlite_autoindex_invoices_2",
+        Target::Postgres(_) => "invoices_number",
+    };
+    assert_is_looked_up(database, "the number", of_number, |conn| invoices::by_number(conn, "INV-000001").map(drop));
+    assert_is_looked_up(database, "whether any is late", "invoices_due", |conn| {
+        invoices::is_any_late(conn, now).map(drop)
+    });
+    assert_is_looked_up(database, "the late ones", "invoices_due", |conn| invoices::late(conn, now, 100).map(drop));
+    assert_is_looked_up(database, "payments of invoices", "payments_by_origin", |conn| {
+        payments::of_origins(conn, &[&invoice, "inv_other"]).map(drop)
+    });
+    assert_is_looked_up(database, "a page of a link's payments", "payments_by_origin", |conn| {
+        payments::page_of_origin(conn, &link, Some("pay_x"), 20).map(drop)
+    });
+    assert_is_looked_up(database, "open payments of an invoice", "payments_by_origin", |conn| {
+        payments::lock_open_of_origin(conn, &invoice).map(drop)
+    });
+    for (status, index) in [(None, "payment_links_by_app"), (Some(LinkStatus::Active), "payment_links_by_status")] {
+        assert_is_looked_up(database, "payment links", index, |conn| {
+            payment_links::list(conn, &app_id, status, Some(&link), 20).map(drop)
+        });
+    }
+    assert_is_looked_up(database, "whether a link expires", "payment_links_expiring", |conn| {
+        payment_links::is_any_expiring(conn, now).map(drop)
+    });
+    assert_is_looked_up(database, "links that expire", "payment_links_expiring", |conn| {
+        payment_links::expiring(conn, now, 100).map(drop)
     });
 }
