@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
+use super::invoice_schema::invoices;
 use super::page::Page;
-use super::schema::invoices;
 use super::sql::{condition, for_update, for_update_skip_locked, or_ignore};
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, InvoiceId};
@@ -109,7 +109,7 @@ condition! {
 /// Whether any invoice is late and not said to be.
 pub fn is_any_late(conn: &mut Conn, now: Timestamp) -> StoreResult<bool> {
     let late = invoices::table.filter(MayBeLate).filter(invoices::due_at.le(now));
-    Ok(late.select(invoices::invoice_id).limit(1).load::<InvoiceId>(conn)?.first().is_some())
+    Ok(!late.select(invoices::invoice_id).limit(1).load::<InvoiceId>(conn)?.is_empty())
 }
 
 /// Invoices that are late and not said to be; locked, so that no other process says so too.

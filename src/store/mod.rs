@@ -28,6 +28,7 @@ pub mod event_stream;
 pub mod events;
 pub mod inbox;
 pub mod install;
+pub mod invoice_schema;
 pub mod invoices;
 pub mod ledger_audit;
 pub mod ledger_customers;

@@ -2,8 +2,8 @@
 
 use diesel::prelude::*;
 
+use super::invoice_schema::payment_links;
 use super::page::Page;
-use super::schema::payment_links;
 use super::sql::{condition, for_update, for_update_skip_locked};
 use super::{Conn, StoreResult};
 use crate::domain::ids::{AppId, PaymentLinkId};
@@ -92,7 +92,7 @@ condition! {
 /// Whether the time of any link is over that is not said to be.
 pub fn is_any_expiring(conn: &mut Conn, now: Timestamp) -> StoreResult<bool> {
     let over = payment_links::table.filter(MayExpire).filter(payment_links::expires_at.le(now));
-    Ok(over.select(payment_links::payment_link_id).limit(1).load::<PaymentLinkId>(conn)?.first().is_some())
+    Ok(!over.select(payment_links::payment_link_id).limit(1).load::<PaymentLinkId>(conn)?.is_empty())
 }
 
 /// Links whose time is over and that are not said to be; locked, so that no other process says so too.

@@ -144,8 +144,8 @@ impl Drop for Browser {
     }
 }
 
-const TAB: char = '\u{e004}';
-const ENTER: char = '\u{e007}';
+pub const TAB: char = '\u{e004}';
+pub const ENTER: char = '\u{e007}';
 
 #[tokio::test]
 async fn a_buyer_pays_by_keyboard_without_javascript() {
