@@ -1,7 +1,8 @@
 //! Switchyard: a self-hosted, multi-tenant payment gateway router.
 //!
 //! Doors (`api`, `web`, `work`, `cli`) translate, the `gateway` decides in which order things happen, hands (`store`,
-//! `psp`, `courier`, `mailer`) touch the world, and the `domain` thinks without touching anything.
+//! `psp`, `courier`, `mailer`) touch the world, and the `domain` thinks without touching anything. The
+//! `client` is our own API from outside, for the command line.
 
 pub mod api;
 pub mod arriving;

@@ -171,7 +171,7 @@ async fn what_was_missed_comes_first_and_then_what_is_new() {
         if last.is_some() {
             gateway.database.execute(&insertion(&product.app_id, &later)).unwrap();
         }
-        assert_eq!(stream.ids(1).await, [later.clone()]);
+        assert_eq!(stream.ids(1).await, [later.as_str()]);
     }
     // The header is what the client knows last, whatever its URL says.
     let mut stream = Stream::open(&product, &format!("after={}", written[0]), Some(&written[449])).await;
@@ -252,7 +252,7 @@ async fn what_is_committed_late_is_not_passed_over() {
     // An id of the future, as a node gives whose clock is ahead: no cursor of ids comes back from there.
     let ahead = EventId::generate(Clock::system().now().plus(Duration::from_secs(3600))).to_string();
     write(&mut quick, &ahead);
-    assert_eq!(stream.ids(1).await, [ahead.clone()]);
+    assert_eq!(stream.ids(1).await, [ahead.as_str()]);
     write(&mut slow, &ids[2]);
     slow.batch_execute("COMMIT").unwrap();
     assert_eq!(stream.ids(2).await, [ids[0].clone(), ids[2].clone()], "of one transaction, in the order of their ids");
@@ -376,7 +376,7 @@ async fn a_stream_ends_with_the_key_that_it_was_opened_with() {
     let event_id = fresh_id();
     gateway.database.execute(&insertion(&product.app_id, &event_id)).unwrap();
     for stream in [&mut old, &mut staying, &mut new] {
-        assert_eq!(stream.ids(1).await, [event_id.clone()]);
+        assert_eq!(stream.ids(1).await, [event_id.as_str()]);
     }
     let started = std::time::Instant::now();
     verbs.change_app(&product.app_id, switchyard::gateway::AppChange::FinishRotation).await.unwrap();
@@ -432,6 +432,45 @@ async fn who_is_too_slow_is_let_go_and_goes_on_where_he_was() {
         read.push(resumed.next().await.unwrap().event_id.to_string());
     }
     assert_eq!(read, written);
+}
+
+#[actix_web::test]
+async fn more_than_one_look_takes_in_is_read_by_who_comes_back() {
+    const MANY: usize = 10_001;
+    let gateway = TestGateway::spawn_stepped().await;
+    let product = gateway.product(Mode::Test).await;
+    let mut listener = listening(&gateway, &product, None).await.unwrap();
+    let beginning = listener.beginning().to_string();
+    let sql = format!(
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY})
+         INSERT INTO events (event_id, app_id, event_type, body, created_at)
+         SELECT 'evt_' || substr('{}' || n, length(CAST(n AS TEXT)) + 1), '{}', 'payment.failed', '{{}}', 1 FROM numbers",
+        "0".repeat(26),
+        product.app_id
+    );
+    assert_eq!(gateway.database.execute(&sql), Ok(MANY));
+    gateway.step().await;
+    assert!(listener.next().await.is_none());
+    let mut back = listening(&gateway, &product, Some(&beginning)).await.unwrap();
+    for number in 1..=MANY {
+        assert_eq!(back.next().await.unwrap().event_id.to_string(), format!("evt_{number:026}"));
+    }
+}
+
+#[actix_web::test]
+async fn a_suspended_tenants_stream_goes_on_as_its_reading_does() {
+    let gateway = TestGateway::spawn().await;
+    let product = gateway.product(Mode::Test).await;
+    let mut stream = Stream::open(&product, "", None).await;
+    let now = gateway.clock.now().unix_micros();
+    gateway.database.execute(&format!("UPDATE tenants SET suspended_at = {now}")).unwrap();
+    gateway.database.execute("UPDATE counters SET value = value + 1 WHERE name = 'directory'").unwrap();
+    crate::support::eventually("it takes no payments", || async { product.create(json!({})).await.status == 403 })
+        .await;
+    let event_id = fresh_id();
+    gateway.database.execute(&insertion(&product.app_id, &event_id)).unwrap();
+    assert_eq!(stream.ids(1).await, [event_id]);
+    Stream::open(&product, "", None).await;
 }
 
 #[actix_web::test]
