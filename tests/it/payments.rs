@@ -444,6 +444,7 @@ async fn a_buyer_is_kept_once_and_brought_up_to_date() {
         "external_user_id": "user-7",
         "email": "new@shop.example",
         "name": "Budi",
+        "kyc_status": "none",
         "mode": "test",
         "created_at": created_at,
         "updated_at": gateway.clock.now().to_rfc3339(),
