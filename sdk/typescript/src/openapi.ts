@@ -3752,6 +3752,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/pay/{payable_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The page of an invoice or of a payment link. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description `inv_…` or `plink_…` */
+                    payable_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description A page */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description A page that says so */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        put?: never;
+        /** Begins to pay, or goes on with what was begun. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description `inv_…` or `plink_…` */
+                    payable_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/x-www-form-urlencoded": components["schemas"]["PayForm"];
+                };
+            };
+            responses: {
+                /** @description On to pay: to the provider's page, or back to this one with the number or the code */
+                303: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description The page, which says what is missing */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description The page, which says why it cannot be paid */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -3967,6 +4056,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/customers/{external_user_id}/kyc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets what is known of a buyer, who need not have paid before. In `test`, `pending` is `approved` at once. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    external_user_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["KycRequest"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CustomerObject"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -4040,6 +4170,69 @@ export interface paths {
                 };
             };
         };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/events/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follows the app's events: `id` is the event's id, `event` its type, `data` its body in one line.
+         * @description Events come in the order in which they are committed, each at least once: what comes again after a reconnection has
+         *     the id that it had. The stream ends when the server stops, when the key does not work any more, and for a client that
+         *     reads too slowly; it goes on with the last id as `Last-Event-ID`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description the same, for who cannot send the header */
+                    after?: string;
+                    /** @description only these, as `payment.succeeded,refund.succeeded` */
+                    types?: string;
+                };
+                header?: {
+                    /** @description the event to go on after; without it, from now on */
+                    "Last-Event-ID"?: string | null;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Server-sent events */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/event-stream": unknown;
+                    };
+                };
+                /** @description There is no such event to go on after: `EventNotFound` */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Too many of the app's listeners are connected */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -4131,6 +4324,249 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/invoices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists invoices, newest first. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description 1 to 100, 20 unless told */
+                    limit?: number;
+                    /** @description `next_cursor` of the page before */
+                    cursor?: string;
+                    status?: string;
+                    external_user_id?: string;
+                    external_id?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PageObject_InvoiceObject"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Creates an invoice, which its buyer pays at `hosted_url`. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description 1 to 255 printable ASCII characters; kept 24 hours */
+                    "Idempotency-Key"?: string | null;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["InvoiceRequest"];
+                };
+            };
+            responses: {
+                /** @description The one that has this `external_id` */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InvoiceObject"];
+                    };
+                };
+                /** @description Created */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InvoiceObject"];
+                    };
+                };
+                /** @description `external_id` stands for another one */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Nobody could pay it */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoice_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One invoice. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    invoice_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InvoiceObject"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoice_id}/finalize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Opens a draft to its buyer. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    invoice_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InvoiceObject"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It is paid or void */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invoices/{invoice_id}/void": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Gives an invoice up, with its open payments. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    invoice_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InvoiceObject"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description It is paid */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description A provider cannot be asked; nothing has changed */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/onboarding/status": {
         parameters: {
             query?: never;
@@ -4208,6 +4644,167 @@ export interface paths {
                     content?: never;
                 };
                 403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payment_links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists payment links, newest first. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description 1 to 100, 20 unless told */
+                    limit?: number;
+                    /** @description `next_cursor` of the page before */
+                    cursor?: string;
+                    status?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PageObject_PaymentLinkObject"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Creates a payment link: every visit of its `hosted_url` that pays makes a payment of its own. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: {
+                    /** @description 1 to 255 printable ASCII characters; kept 24 hours */
+                    "Idempotency-Key"?: string | null;
+                };
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PaymentLinkRequest"];
+                };
+            };
+            responses: {
+                /** @description Created */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PaymentLinkObject"];
+                    };
+                };
+                /** @description Nobody could pay by it */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payment_links/{payment_link_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One payment link. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    payment_link_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PaymentLinkObject"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payment_links/{payment_link_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closes a payment link. Payments that were begun by it go on. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    payment_link_id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PaymentLinkObject"];
+                    };
+                };
+                404: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -5041,6 +5638,8 @@ export interface components {
             created_at: string;
             email?: string | null;
             external_user_id: string;
+            /** @description `none`, `pending`, `approved` or `rejected`. */
+            kyc_status: string;
             mode: string;
             name?: string | null;
             updated_at: string;
@@ -5100,6 +5699,151 @@ export interface components {
             /** @description The provider that routing chose. */
             wanted: string;
         };
+        /** @description An invoice. Money is in minor units of `currency`, times are RFC 3339 in UTC. */
+        InvoiceObject: {
+            /** Format: int64 */
+            amount_minor: number;
+            created_at: string;
+            /** @example IDR */
+            currency: string;
+            due_at?: string | null;
+            email?: string | null;
+            external_id?: string | null;
+            external_user_id: string;
+            /** @description The page on which its buyer pays it. */
+            hosted_url: string;
+            /** @example inv_01k7v3m2q8d4r5s6t7v8w9x0yz */
+            invoice_id: string;
+            line_items: components["schemas"]["LineItem"][];
+            metadata: Record<string, unknown>;
+            /** @description How it may be paid; null for every method that has a route. */
+            methods?: string[] | null;
+            /** @example test */
+            mode: string;
+            /** @example INV-000042 */
+            number: string;
+            paid_at?: string | null;
+            /**
+             * Format: int64
+             * @description What its payments received.
+             */
+            paid_minor: number;
+            payments: components["schemas"]["InvoicePayment"][];
+            /**
+             * Format: int64
+             * @description What of that was given back.
+             */
+            refunded_minor: number;
+            return_url?: string | null;
+            /**
+             * @description `draft`, `open`, `paid`, `void` or `overdue`.
+             * @example open
+             */
+            status: string;
+            updated_at: string;
+            voided_at?: string | null;
+        };
+        /** @description A payment that was begun for an invoice. */
+        InvoicePayment: {
+            /** Format: int64 */
+            amount_minor: number;
+            created_at: string;
+            method: string;
+            /** Format: int64 */
+            paid_minor: number;
+            payment_id: string;
+            /** Format: int64 */
+            refunded_minor: number;
+            status: string;
+        };
+        /** @description The body of `POST /v1/invoices`, for the documentation; unknown fields are refused. */
+        InvoiceRequest: {
+            /**
+             * @description ISO 4217, upper case.
+             * @example IDR
+             */
+            currency: string;
+            /** @description Whether it waits to be finalized before its buyer sees it. */
+            draft?: boolean | null;
+            /**
+             * @description RFC 3339. From then on the invoice is `overdue`, and can still be paid.
+             * @example 2026-12-31T16:59:59Z
+             */
+            due_at?: string | null;
+            /**
+             * @description Without it the page asks for it where the method needs one.
+             * @example buyer@example.com
+             */
+            email?: string | null;
+            /**
+             * @description The product's own id of it, one for each app: the same again is the same invoice.
+             * @example order-42
+             */
+            external_id?: string | null;
+            /**
+             * @description The product's stable buyer id, 1 to 128 characters.
+             * @example user-42
+             */
+            external_user_id: string;
+            /**
+             * @description The number is `<prefix>-<number>`; `INV` unless told.
+             * @example INV
+             */
+            invoice_prefix?: string | null;
+            /** @description 1 to 100 lines. */
+            line_items: components["schemas"]["LineItemRequest"][];
+            /** @description An object of at most 8 KiB, echoed in the invoice, its events and its payments. */
+            metadata?: Record<string, unknown> | null;
+            /** @description The methods that the buyer may choose among; all that have a route unless told. */
+            methods?: string[] | null;
+            /** @description Where the buyer goes afterwards, the invoice's page unless told; https in live. */
+            return_url?: string | null;
+        };
+        /** @description The body of `POST /v1/customers/{external_user_id}/kyc`, for the documentation. */
+        KycRequest: {
+            /** @description `none`, `pending`, `approved` or `rejected`. */
+            status: string;
+        };
+        /** @description One line. Money is in minor units of the invoice's currency. */
+        LineItem: {
+            /**
+             * Format: int64
+             * @description What all of them cost.
+             */
+            amount_minor: number;
+            /** @description What it is. */
+            description: string;
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            quantity: number;
+            /**
+             * Format: int64
+             * @description What one costs.
+             */
+            unit_amount_minor: number;
+        };
+        /** @description One line of a request for an invoice. */
+        LineItemRequest: {
+            /**
+             * @description 1 to 255 characters.
+             * @example Workshop, one day
+             */
+            description: string;
+            /**
+             * Format: int64
+             * @description 1 to 1,000,000.
+             * @example 2
+             */
+            quantity: number;
+            /**
+             * Format: int64
+             * @description Smallest unit of the currency.
+             * @example 750000
+             */
+            unit_amount_minor: number;
+        };
         /** @description A page of a list; `next_cursor` is null on the last. */
         PageObject_CustomerObject: {
             /** @description The items. */
@@ -5107,6 +5851,8 @@ export interface components {
                 created_at: string;
                 email?: string | null;
                 external_user_id: string;
+                /** @description `none`, `pending`, `approved` or `rejected`. */
+                kyc_status: string;
                 mode: string;
                 name?: string | null;
                 updated_at: string;
@@ -5131,6 +5877,109 @@ export interface components {
             next_cursor?: string | null;
         };
         /** @description A page of a list; `next_cursor` is null on the last. */
+        PageObject_InvoiceObject: {
+            /** @description The items. */
+            data: {
+                /** Format: int64 */
+                amount_minor: number;
+                created_at: string;
+                /** @example IDR */
+                currency: string;
+                due_at?: string | null;
+                email?: string | null;
+                external_id?: string | null;
+                external_user_id: string;
+                /** @description The page on which its buyer pays it. */
+                hosted_url: string;
+                /** @example inv_01k7v3m2q8d4r5s6t7v8w9x0yz */
+                invoice_id: string;
+                line_items: components["schemas"]["LineItem"][];
+                metadata: Record<string, unknown>;
+                /** @description How it may be paid; null for every method that has a route. */
+                methods?: string[] | null;
+                /** @example test */
+                mode: string;
+                /** @example INV-000042 */
+                number: string;
+                paid_at?: string | null;
+                /**
+                 * Format: int64
+                 * @description What its payments received.
+                 */
+                paid_minor: number;
+                payments: components["schemas"]["InvoicePayment"][];
+                /**
+                 * Format: int64
+                 * @description What of that was given back.
+                 */
+                refunded_minor: number;
+                return_url?: string | null;
+                /**
+                 * @description `draft`, `open`, `paid`, `void` or `overdue`.
+                 * @example open
+                 */
+                status: string;
+                updated_at: string;
+                voided_at?: string | null;
+            }[];
+            /** @description What to send as `cursor` for the next page. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list; `next_cursor` is null on the last. */
+        PageObject_PaymentLinkObject: {
+            /** @description The items. */
+            data: {
+                /**
+                 * Format: int64
+                 * @description What is paid; null where the buyer chooses.
+                 */
+                amount_minor?: number | null;
+                created_at: string;
+                /** @example IDR */
+                currency: string;
+                description: string;
+                expires_at?: string | null;
+                /** @description The page that its visitors pay on. */
+                hosted_url: string;
+                /**
+                 * Format: int64
+                 * @description The most that the buyer may choose.
+                 */
+                max_minor?: number | null;
+                metadata: Record<string, unknown>;
+                /** @description How it may be paid; null for every method that has a route. */
+                methods?: string[] | null;
+                /**
+                 * Format: int64
+                 * @description The least that the buyer may choose.
+                 */
+                min_minor?: number | null;
+                /** @example test */
+                mode: string;
+                /** @example plink_01k7v3m2q8d4r5s6t7v8w9x0yz */
+                payment_link_id: string;
+                return_url?: string | null;
+                /**
+                 * @description `active`, `used_up`, `expired` or `closed`.
+                 * @example active
+                 */
+                status: string;
+                updated_at: string;
+                /**
+                 * Format: int64
+                 * @description How often it was paid.
+                 */
+                uses: number;
+                /**
+                 * Format: int64
+                 * @description How often it may be paid; null for any number of times.
+                 */
+                uses_max?: number | null;
+            }[];
+            /** @description What to send as `cursor` for the next page. */
+            next_cursor?: string | null;
+        };
+        /** @description A page of a list; `next_cursor` is null on the last. */
         PageObject_PaymentObject: {
             /** @description The items. */
             data: {
@@ -5145,6 +5994,8 @@ export interface components {
                 external_user_id: string;
                 fallback?: components["schemas"]["Fallback"] | null;
                 instructions?: Record<string, unknown> | null;
+                /** @description The invoice that it was begun for; not there for others. */
+                invoice_id?: string | null;
                 invoice_number: string;
                 last_error: string;
                 metadata: Record<string, unknown>;
@@ -5156,6 +6007,8 @@ export interface components {
                 paid_minor: number;
                 /** @example pay_01k7v3m2q8d4r5s6t7v8w9x0yz */
                 payment_id: string;
+                /** @description The payment link that it was begun by; not there for others. */
+                payment_link_id?: string | null;
                 /** @example mock */
                 provider: string;
                 provider_ref?: string | null;
@@ -5225,6 +6078,120 @@ export interface components {
             /** @description What to send as `cursor` for the next page. */
             next_cursor?: string | null;
         };
+        /** @description What a buyer chose. */
+        PayForm: {
+            /**
+             * @description By a link whose amount the buyer chooses.
+             * @default
+             */
+            amount: string;
+            /**
+             * @description Where the method needs it, and it is not known.
+             * @default
+             */
+            email: string;
+            /**
+             * @description How to pay, as in `va_bca`.
+             * @default
+             */
+            method: string;
+            /**
+             * @description By a link: made for each page that is shown.
+             * @default
+             */
+            nonce: string;
+        };
+        /** @description A payment link. Money is in minor units of `currency`, times are RFC 3339 in UTC. */
+        PaymentLinkObject: {
+            /**
+             * Format: int64
+             * @description What is paid; null where the buyer chooses.
+             */
+            amount_minor?: number | null;
+            created_at: string;
+            /** @example IDR */
+            currency: string;
+            description: string;
+            expires_at?: string | null;
+            /** @description The page that its visitors pay on. */
+            hosted_url: string;
+            /**
+             * Format: int64
+             * @description The most that the buyer may choose.
+             */
+            max_minor?: number | null;
+            metadata: Record<string, unknown>;
+            /** @description How it may be paid; null for every method that has a route. */
+            methods?: string[] | null;
+            /**
+             * Format: int64
+             * @description The least that the buyer may choose.
+             */
+            min_minor?: number | null;
+            /** @example test */
+            mode: string;
+            /** @example plink_01k7v3m2q8d4r5s6t7v8w9x0yz */
+            payment_link_id: string;
+            return_url?: string | null;
+            /**
+             * @description `active`, `used_up`, `expired` or `closed`.
+             * @example active
+             */
+            status: string;
+            updated_at: string;
+            /**
+             * Format: int64
+             * @description How often it was paid.
+             */
+            uses: number;
+            /**
+             * Format: int64
+             * @description How often it may be paid; null for any number of times.
+             */
+            uses_max?: number | null;
+        };
+        /** @description The body of `POST /v1/payment_links`, for the documentation; unknown fields are refused. */
+        PaymentLinkRequest: {
+            /**
+             * Format: int64
+             * @description Smallest unit of the currency; null where the buyer chooses.
+             * @example 50000
+             */
+            amount_minor?: number | null;
+            /**
+             * @description ISO 4217, upper case.
+             * @example IDR
+             */
+            currency: string;
+            /**
+             * @description What it is paid for, 1 to 255 characters.
+             * @example A ticket for the concert
+             */
+            description: string;
+            /** @description RFC 3339. No payment begins from then on. */
+            expires_at?: string | null;
+            /**
+             * Format: int64
+             * @description The most that a buyer may choose.
+             */
+            max_minor?: number | null;
+            /** @description An object of at most 8 KiB, echoed in the link and its payments. */
+            metadata?: Record<string, unknown> | null;
+            /** @description The methods that buyers may choose among; all that have a route unless told. */
+            methods?: string[] | null;
+            /**
+             * Format: int64
+             * @description The least that a buyer may choose.
+             */
+            min_minor?: number | null;
+            /** @description Where buyers go afterwards, the link's page unless told; https in live. */
+            return_url?: string | null;
+            /**
+             * Format: int64
+             * @description How often it may be paid; any number of times unless told.
+             */
+            uses_max?: number | null;
+        };
         /** @description A payment. Money is in minor units of `currency`, times are RFC 3339 in UTC. */
         PaymentObject: {
             /** Format: int64 */
@@ -5238,6 +6205,8 @@ export interface components {
             external_user_id: string;
             fallback?: components["schemas"]["Fallback"] | null;
             instructions?: Record<string, unknown> | null;
+            /** @description The invoice that it was begun for; not there for others. */
+            invoice_id?: string | null;
             invoice_number: string;
             last_error: string;
             metadata: Record<string, unknown>;
@@ -5249,6 +6218,8 @@ export interface components {
             paid_minor: number;
             /** @example pay_01k7v3m2q8d4r5s6t7v8w9x0yz */
             payment_id: string;
+            /** @description The payment link that it was begun by; not there for others. */
+            payment_link_id?: string | null;
             /** @example mock */
             provider: string;
             provider_ref?: string | null;
