@@ -127,7 +127,7 @@ pub struct Fault {
     /// The payment that exists all the same.
     pub payment_id: Option<String>,
     /// The mode that is not served here, and the base URL where it is, if that is known.
-    pub elsewhere: Option<(Mode, Option<String>)>,
+    pub elsewhere: Option<Box<(Mode, Option<String>)>>,
     /// When to try again.
     pub retry_after: Option<Duration>,
     /// The HTTP status where it is not the code's own.
@@ -232,7 +232,7 @@ pub fn problem_body(fault: &Fault, request_id: &str) -> String {
     if let Some(payment_id) = payment_id {
         body["payment_id"] = payment_id.as_str().into();
     }
-    if let Some((mode, url)) = &fault.elsewhere {
+    if let Some((mode, url)) = fault.elsewhere.as_deref() {
         body["mode"] = mode.as_str().into();
         body["mode_url"] = url.as_deref().into();
     }

@@ -150,7 +150,7 @@ impl Gateway {
         let url = self.settings.mode_urls.get(&mode);
         let hint = url.map_or_else(String::new, |url| format!("; use {url}"));
         let detail = format!("this server does not serve mode {mode}{hint}");
-        Err(Fault { elsewhere: Some((mode, url.cloned())), ..Fault::new(Code::ModeNotServed, detail) })
+        Err(Fault { elsewhere: Some(Box::new((mode, url.cloned()))), ..Fault::new(Code::ModeNotServed, detail) })
     }
 
     fn matching_app(&self, head: &SignedHead, body_sha256: &[u8; 32]) -> Option<(Arc<App>, i64)> {

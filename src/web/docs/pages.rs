@@ -100,7 +100,8 @@ pub fn find(slug: &str) -> Option<&'static Rendered> {
 
 /// The text with the code's own tables where a page asks for them.
 fn with_tables(text: &str) -> String {
-    let tables: [(&str, fn() -> String); 4] = [
+    type Table = fn() -> String;
+    let tables: [(&str, Table); 4] = [
         ("<!-- settings -->", crate::config::markdown_table),
         ("<!-- errors -->", errors),
         ("<!-- plans -->", plans),
