@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -30,18 +30,8 @@ impl Browser {
     pub async fn of_size(width: u32, height: u32, with_javascript: bool) -> Self {
         let directory = std::env::temp_dir().join(format!("switchyard-browser-{}", random_hex(8)));
         std::fs::create_dir_all(&directory).unwrap();
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .env("TMPDIR", &directory)
-            .process_group(0)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines
-            .map_while(Result::ok)
-            .find_map(|line| line.split_once("started successfully on port ").map(|(_, port)| port.to_owned()))
-            .unwrap();
+        // The port that it chooses for itself may be taken by another test before it listens: then it ends.
+        let (driver, port) = (0..5).find_map(|_| start_driver(&directory)).expect("a driver starts");
         let base = format!("http://127.0.0.1:{}/session", port.trim_end_matches('.'));
         let client = reqwest::Client::new();
         let javascript = if with_javascript { 1 } else { 2 };
@@ -133,6 +123,25 @@ impl Browser {
         let entries = self.ask("/se/log", json!({ "type": "browser" })).await;
         entries.as_array().unwrap().iter().map(|entry| entry["message"].to_string()).collect()
     }
+}
+
+/// A driver, and the port on which it listens; `None` if it ended instead.
+fn start_driver(directory: &Path) -> Option<(Child, String)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .env("TMPDIR", directory)
+        .process_group(0)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines
+        .map_while(Result::ok)
+        .find_map(|line| line.split_once("started successfully on port ").map(|(_, port)| port.to_owned()));
+    if port.is_none() {
+        driver.wait().unwrap();
+    }
+    Some((driver, port?))
 }
 
 impl Drop for Browser {
