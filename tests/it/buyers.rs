@@ -154,3 +154,19 @@ async fn the_limits_are_set_by_the_operator_and_hold_at_once() {
     gateway.server.gateway.change_app(&product.app_id, AppChange::SetKycAbove(Vec::new())).await.unwrap();
     product.created(payment(200_000)).await;
 }
+
+#[actix_web::test]
+async fn the_page_of_an_invoice_asks_for_an_approved_buyer_too_and_shows_nobody_why() {
+    let gateway = TestGateway::spawn_stepped().await;
+    let product = careful(&gateway, Mode::Test).await;
+    let lines = json!([{ "description": "Gold", "quantity": 1, "unit_amount_minor": 100_001 }]);
+    let invoice = product
+        .invoiced(json!({ "external_user_id": "user-42", "email": "b@shop.example", "line_items": lines }))
+        .await;
+    let refused = gateway.begin(&invoice, "va_bca").await;
+    assert_eq!((refused.status, gateway.count("payments")), (403, 0), "{}", refused.text);
+    assert!(!refused.text.contains("user-42") && !refused.text.contains("kyc"), "{}", refused.text);
+    set(&product, "user-42", "approved").await;
+    gateway.begin(&invoice, "va_bca").await.payment_id();
+    assert_eq!(gateway.count("payments"), 1);
+}
