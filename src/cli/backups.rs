@@ -53,10 +53,10 @@ pub(super) async fn back_up(settings: &Settings, arguments: &BackupArguments) ->
 }
 
 pub(super) fn restore(settings: &Settings, arguments: &RestoreArguments) -> Done {
-    let restored = backups::restore(settings, &Clock::system(), &arguments.file)
+    let kept_as = backups::restore(settings, &Clock::system(), &arguments.file)
         .map_err(|error| failure(settings, &error, "nothing was changed"))?;
     let database = settings.database.describe();
-    let kept_as = restored.kept_as.as_deref().map(absolute);
+    let kept_as = kept_as.as_deref().map(absolute);
     if arguments.json {
         println!("{}", json!({ "database": database, "kept_as": kept_as }));
     } else {

@@ -10,13 +10,6 @@ use crate::clock::Clock;
 use crate::config::Settings;
 use crate::store::{StoreError, Target, backup};
 
-/// What was put in place, and where the database that was there is now.
-#[derive(Debug)]
-pub struct Restored {
-    /// The database before, if there was one.
-    pub kept_as: Option<PathBuf>,
-}
-
 /// Copies the database, as it is at one moment, to a new file that its owner alone can read. Servers go on. `tell` hears
 /// now and then how many bytes of about how many are written. Answers the size of the copy in bytes.
 ///
@@ -39,11 +32,11 @@ pub async fn back_up(settings: &Settings, to: &Path, tell: &mut dyn FnMut(u64, u
 }
 
 /// Puts a copy in the database's place, after having seen that it is sound, that this version knows its schema, and that
-/// the sealing key opens its secrets. The database before is kept beside it.
+/// the sealing key opens its secrets. The database before, if there was one, is kept beside it; answers where.
 ///
 /// # Errors
 /// Saying which of these is not so, or that a process has the database open. Nothing has changed then.
-pub fn restore(settings: &Settings, clock: &Clock, from: &Path) -> Result<Restored, OpenError> {
+pub fn restore(settings: &Settings, clock: &Clock, from: &Path) -> Result<Option<PathBuf>, OpenError> {
     if let Target::Postgres(_) = settings.database {
         return Err(backup::not_sqlite().into());
     }
@@ -55,6 +48,5 @@ pub fn restore(settings: &Settings, clock: &Clock, from: &Path) -> Result<Restor
                     secrets.key_file to it";
         return Err(OpenError::Key(what.to_owned()));
     }
-    let kept_as = backup::replace(&settings.database, from, &clock.now().to_rfc3339().replace(':', "-"))?;
-    Ok(Restored { kept_as })
+    Ok(backup::replace(&settings.database, from, &clock.now().to_rfc3339().replace(':', "-"))?)
 }

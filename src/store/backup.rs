@@ -106,9 +106,14 @@ pub fn replace(target: &Target, from: &Path, moment: &str) -> StoreResult<Option
         let kept_as = path.exists().then(|| with_end(path, &format!(".before-restore-{moment}")));
         if let Some(kept_as) = &kept_as {
             close_for_others(path)?;
-            std::fs::rename(path, kept_as).map_err(unwritable)?;
+            // A second name, and then a rename over the first: at no moment is there no database, which a server that
+            // starts would make anew.
+            std::fs::hard_link(path, kept_as).map_err(unwritable)?;
         }
-        std::fs::rename(&aside, path).map_err(unwritable)?;
+        if let Err(error) = std::fs::rename(&aside, path) {
+            kept_as.iter().for_each(|kept_as| drop(std::fs::remove_file(kept_as)));
+            return Err(unwritable(error));
+        }
         sync_directory(path).map_err(unwritable)?;
         Ok(kept_as)
     })();
