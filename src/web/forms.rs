@@ -15,7 +15,9 @@ use serde_json::{Map, Value};
 
 use super::shell::{Visitor, visitor};
 use super::{cookies, peer};
+use crate::domain::money::Currency;
 use crate::domain::secrets::random_hex;
+use crate::domain::time::Timestamp;
 use crate::error::{Code, Fault, Outcome};
 use crate::gateway::Gateway;
 use crate::problem::Problem;
@@ -70,15 +72,42 @@ impl Pairs {
         self.0.iter().any(|(found, _)| found == name)
     }
 
-    /// The fields that were filled in as a JSON object, for verbs that read bodies. Texts are trimmed, passwords not.
+    /// The fields that were filled in as the fields of a JSON object. Texts are trimmed, passwords not.
     #[must_use]
-    pub fn to_json(&self, names: &[&str]) -> Vec<u8> {
+    pub fn filled(&self, names: &[&str]) -> Map<String, Value> {
         let value = |name: &str| {
             let text = if name.to_lowercase().contains("password") { self.raw(name) } else { self.text(name) };
             Some((name.to_owned(), Value::from(text))).filter(|_| !text.is_empty())
         };
-        let object: Map<String, Value> = names.iter().filter_map(|name| value(name)).collect();
-        Value::Object(object).to_string().into_bytes()
+        names.iter().filter_map(|name| value(name)).collect()
+    }
+
+    /// The same as text, for verbs that read bodies.
+    #[must_use]
+    pub fn to_json(&self, names: &[&str]) -> Vec<u8> {
+        Value::Object(self.filled(names)).to_string().into_bytes()
+    }
+
+    /// The currency of the form.
+    ///
+    /// # Errors
+    /// 400 where it is none.
+    pub fn currency(&self) -> Outcome<Currency> {
+        Currency::parse(&self.text("currency").to_uppercase())
+            .ok_or_else(|| Fault::invalid("currency", "must be a code such as IDR"))
+    }
+
+    /// The last second of the day that a field names; nothing where it was left out.
+    ///
+    /// # Errors
+    /// 400 for what is no date.
+    pub fn end_of_day(&self, name: &str) -> Outcome<Option<Timestamp>> {
+        const REST_OF_DAY: Duration = Duration::from_secs(86_399);
+        if self.text(name).is_empty() {
+            return Ok(None);
+        }
+        let day = Timestamp::parse_day(self.text(name)).ok_or_else(|| Fault::invalid(name, "must be a date"))?;
+        Ok(Some(day.plus(REST_OF_DAY)))
     }
 }
 

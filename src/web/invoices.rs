@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, get, post};
 use askama::Template;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::forms::Pairs;
 use super::listing::{Asked, Choice, PER_PAGE, Pager, address_of, app_choices, choices, readable_json};
@@ -12,9 +12,8 @@ use super::payments::Row as PaymentRow;
 use super::shell::{CheckedForm, Shell, Visitor, render, render_as, see_other};
 use super::times::Moment;
 use crate::domain::invoices::InvoiceStatus;
-use crate::domain::money::{Currency, format_amount, parse_amount};
+use crate::domain::money::{format_amount, parse_amount};
 use crate::domain::secrets::random_hex;
-use crate::domain::time::Timestamp;
 use crate::error::{Fault, Outcome};
 use crate::gateway::{AppName, Gateway, Invoice, InvoiceDetail, InvoiceFilter};
 use crate::problem::Answered;
@@ -23,9 +22,6 @@ const PATH: &str = "/console/invoices";
 
 /// Lines that the form has room for. The API takes more.
 const LINES: usize = 6;
-
-/// The last second of a day.
-const REST_OF_DAY: std::time::Duration = std::time::Duration::from_secs(86_399);
 
 struct Row {
     path: String,
@@ -246,21 +242,14 @@ pub async fn create(gateway: Data<Gateway>, form: CheckedForm) -> Answered {
 
 /// What the form asks for, as the API takes it.
 fn body_of(typed: &Pairs) -> Outcome<Value> {
-    let mut body = Map::new();
-    for name in ["external_user_id", "email", "external_id", "invoice_prefix", "return_url"] {
-        if !typed.text(name).is_empty() {
-            body.insert(name.to_owned(), typed.text(name).into());
-        }
-    }
-    let code = typed.text("currency").to_uppercase();
-    let currency = Currency::parse(&code).ok_or_else(|| Fault::invalid("currency", "must be a code such as IDR"))?;
-    body.insert("currency".to_owned(), code.into());
+    let mut body = typed.filled(&["external_user_id", "email", "external_id", "invoice_prefix", "return_url"]);
+    let currency = typed.currency()?;
+    body.insert("currency".to_owned(), currency.code().into());
     if typed.has("draft") {
         body.insert("draft".to_owned(), true.into());
     }
-    if !typed.text("due").is_empty() {
-        let day = Timestamp::parse_day(typed.text("due")).ok_or_else(|| Fault::invalid("due", "must be a date"))?;
-        body.insert("due_at".to_owned(), day.plus(REST_OF_DAY).to_rfc3339().into());
+    if let Some(end) = typed.end_of_day("due")? {
+        body.insert("due_at".to_owned(), end.to_rfc3339().into());
     }
     let mut lines = Vec::new();
     for number in 1..=LINES {

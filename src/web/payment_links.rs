@@ -4,25 +4,21 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, get, post};
 use askama::Template;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::forms::Pairs;
 use super::listing::{Asked, Choice, PER_PAGE, Pager, address_of, app_choices, choices, grouped, readable_json};
 use super::payments::Row as PaymentRow;
 use super::shell::{CheckedForm, Shell, Visitor, render, render_as, see_other};
 use super::times::Moment;
-use crate::domain::money::{Currency, format_amount, parse_amount};
+use crate::domain::money::{format_amount, parse_amount};
 use crate::domain::payment_links::{LinkAmount, LinkStatus};
 use crate::domain::secrets::random_hex;
-use crate::domain::time::Timestamp;
 use crate::error::{Fault, Outcome};
 use crate::gateway::{AppName, Gateway, LinkDetail, PaymentLink};
 use crate::problem::Answered;
 
 const PATH: &str = "/console/payment-links";
-
-/// The last second of a day.
-const REST_OF_DAY: std::time::Duration = std::time::Duration::from_secs(86_399);
 
 struct Row {
     path: String,
@@ -197,15 +193,9 @@ pub async fn create(gateway: Data<Gateway>, form: CheckedForm) -> Answered {
 
 /// What the form asks for, as the API takes it.
 fn body_of(typed: &Pairs) -> Outcome<Value> {
-    let mut body = Map::new();
-    for name in ["description", "return_url"] {
-        if !typed.text(name).is_empty() {
-            body.insert(name.to_owned(), typed.text(name).into());
-        }
-    }
-    let code = typed.text("currency").to_uppercase();
-    let currency = Currency::parse(&code).ok_or_else(|| Fault::invalid("currency", "must be a code such as IDR"))?;
-    body.insert("currency".to_owned(), code.into());
+    let mut body = typed.filled(&["description", "return_url"]);
+    let currency = typed.currency()?;
+    body.insert("currency".to_owned(), currency.code().into());
     for (name, field) in [("amount_minor", "amount"), ("min_minor", "least"), ("max_minor", "most")] {
         if !typed.text(field).is_empty() {
             let unfit = || Fault::invalid(field, &format!("is no amount in {}", currency.code()));
@@ -216,9 +206,8 @@ fn body_of(typed: &Pairs) -> Outcome<Value> {
         let uses: i64 = typed.text("uses_max").parse().map_err(|_| Fault::invalid("uses", "must be a whole number"))?;
         body.insert("uses_max".to_owned(), uses.into());
     }
-    if !typed.text("until").is_empty() {
-        let day = Timestamp::parse_day(typed.text("until")).ok_or_else(|| Fault::invalid("until", "must be a date"))?;
-        body.insert("expires_at".to_owned(), day.plus(REST_OF_DAY).to_rfc3339().into());
+    if let Some(end) = typed.end_of_day("until")? {
+        body.insert("expires_at".to_owned(), end.to_rfc3339().into());
     }
     Ok(Value::Object(body))
 }
