@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -227,14 +228,24 @@ pub fn page(template: &impl Template) -> Result<HttpResponse, crate::problem::Pr
 
 /// A rendered page with a content security policy of its own.
 fn page_under(policy: &'static str, template: &impl Template) -> Result<HttpResponse, crate::problem::Problem> {
+    sent(StatusCode::OK, policy, "no-referrer", template)
+}
+
+/// A rendered page with the headers that every page has, whosever it is.
+fn sent(
+    status: StatusCode,
+    policy: &'static str,
+    referrer: &'static str,
+    template: &impl Template,
+) -> Result<HttpResponse, crate::problem::Problem> {
     let html = template.render().map_err(|error| {
         tracing::error!(%error, "a page could not be rendered");
         Fault::new(Code::InternalError, "internal error")
     })?;
-    Ok(HttpResponse::Ok()
+    Ok(HttpResponse::build(status)
         .insert_header((CONTENT_SECURITY_POLICY, policy))
         .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .insert_header((REFERRER_POLICY, referrer))
         .insert_header((CACHE_CONTROL, "no-store"))
         .content_type("text/html; charset=utf-8")
         .body(html))

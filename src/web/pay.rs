@@ -2,16 +2,14 @@
 //! is here: the language, the ways to pay, how a page is sent; each has a file of its own.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderName, HeaderValue};
 use actix_web::web::{Data, Form, Path};
-use actix_web::{HttpRequest, HttpResponse, get, post};
+use actix_web::{HttpRequest, get, post};
 use askama::Template;
 use serde::Deserialize;
 
 use super::pay_words::PayWords;
-use super::{pay_invoice, pay_link};
+use super::{pay_invoice, pay_link, sent};
 use crate::domain::ids::PaymentLinkId;
 use crate::domain::mode::Mode;
 use crate::error::{Code, Fault};
@@ -196,16 +194,7 @@ pub(super) fn status_of(fault: &Fault) -> StatusCode {
 
 /// A rendered page. No search engine is to keep it.
 pub(super) fn render(status: StatusCode, template: &impl Template) -> Answered {
-    let html = template.render().map_err(|error| {
-        tracing::error!(%error, "a page could not be rendered");
-        Fault::new(Code::InternalError, "internal error")
-    })?;
-    Ok(HttpResponse::build(status)
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .insert_header((REFERRER_POLICY, "no-referrer"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header(("x-robots-tag", "noindex"))
-        .content_type("text/html; charset=utf-8")
-        .body(html))
+    let mut response = sent(status, POLICY, "no-referrer", template)?;
+    response.headers_mut().insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
+    Ok(response)
 }

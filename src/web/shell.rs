@@ -8,16 +8,14 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::navigation::ENTRIES;
 use super::times::Moment;
-use super::{cookies, peer};
+use super::{cookies, peer, sent};
 use crate::domain::accounts::Role;
 use crate::domain::mode::Mode;
 use crate::domain::time::Timestamp;
@@ -204,18 +202,8 @@ pub fn render(template: &impl Template) -> Answered {
 /// # Errors
 /// When the template cannot be rendered.
 pub fn render_as(status: StatusCode, template: &impl Template) -> Answered {
-    let html = template.render().map_err(|error| {
-        tracing::error!(%error, "a page could not be rendered");
-        Fault::new(Code::InternalError, "internal error")
-    })?;
-    Ok(HttpResponse::build(status)
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        // With `no-referrer` a browser would not say where its forms come from either.
-        .insert_header((REFERRER_POLICY, "same-origin"))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .content_type("text/html; charset=utf-8")
-        .body(html))
+    // With `no-referrer` a browser would not say where its forms come from either.
+    sent(status, POLICY, "same-origin", template)
 }
 
 /// Sends the browser on to another of our own pages.
