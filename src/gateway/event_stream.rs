@@ -166,8 +166,8 @@ impl Round {
 }
 
 impl Gateway {
-    /// Follows an app's events: those after `last`, or those from now on. The earliest id that there can be is before all. None is left out, and some after `last` may
-    /// come twice. With `types`, only events of these.
+    /// Follows an app's events: those after `last`, or those from now on. The earliest id that there can be is before all.
+    /// None is left out, and some after `last` may come twice. With `types`, only events of these.
     ///
     /// # Errors
     /// 404 when `last` is no event of the app's, so that nothing is passed over in silence; 429 and 503 when too many

@@ -35,7 +35,7 @@ struct ReferencePage {
     title: &'static str,
     slug: &'static str,
     asked: &'static str,
-    groups: Vec<reference::Group>,
+    groups: &'static [reference::Group],
 }
 
 #[derive(Template)]
@@ -70,7 +70,7 @@ pub async fn api(document: Data<OpenApi>) -> Answered {
 #[get("/docs/search")]
 pub async fn find(asked: Query<Asked>, document: Data<OpenApi>) -> Answered {
     let asked: String = asked.q.trim().chars().take(200).collect();
-    let hits = search::search(&asked, &reference::groups(&document));
+    let hits = search::search(&asked, reference::groups(&document));
     render(&SearchPage { title: "Search", slug: "search", asked: &asked, hits })
 }
 

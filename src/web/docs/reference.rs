@@ -1,5 +1,7 @@
 //! The API reference: every operation of the program's own OpenAPI document.
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
@@ -31,8 +33,13 @@ pub struct Group {
     pub operations: Vec<Operation>,
 }
 
-/// The operations of the document, by subject.
-pub fn groups(document: &OpenApi) -> Vec<Group> {
+/// The operations of the program's document, by subject: read once.
+pub fn groups(document: &OpenApi) -> &'static [Group] {
+    static GROUPS: OnceLock<Vec<Group>> = OnceLock::new();
+    GROUPS.get_or_init(|| read(document))
+}
+
+fn read(document: &OpenApi) -> Vec<Group> {
     let document = &serde_json::to_value(document).unwrap_or_default();
     let mut groups: Vec<Group> = Vec::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
