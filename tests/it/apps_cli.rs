@@ -397,7 +397,7 @@ async fn a_settings_file_is_overridden_by_variables() {
 
 #[tokio::test]
 async fn migrate_says_what_is_pending_and_runs_it_once() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::empty();
     assert_eq!(run(&database, &["migrate", "--check"]).await.code, Some(1));
     let ran = run(&database, &["migrate"]).await.expect_code(0);
     assert!(ran.out.lines().count() >= 1, "{}", ran.out);

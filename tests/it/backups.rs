@@ -211,11 +211,8 @@ async fn a_dump_of_postgresql_taken_under_load_is_put_back_and_its_ledger_is_int
     let paid = buy(&product).await;
     wait_until_paid(&product, &paid).await;
     let dump = database.directory.join("switchyard.dump");
-    // A test's database is a schema of a shared one; an install's is the whole of it.
-    let (server, _) = url.split_once(['?']).unwrap();
-    let schema = url.rsplit_once("%3D").unwrap().1;
     let mut command = std::process::Command::new(postgres_tools().join("pg_dump"));
-    command.args(["--format=custom", "--no-owner", "--schema", schema, "--file"]).arg(&dump).arg(server);
+    command.args(["--format=custom", "--no-owner", "--file"]).arg(&dump).arg(url);
     let taking = tokio::task::spawn_blocking(move || command.output().unwrap());
     let mut meanwhile = Vec::new();
     while !taking.is_finished() {
@@ -227,7 +224,7 @@ async fn a_dump_of_postgresql_taken_under_load_is_put_back_and_its_ledger_is_int
 
     let mut command = std::process::Command::new(postgres_tools().join("pg_restore"));
     command.args(["--clean", "--if-exists", "--no-owner", "--exit-on-error", "--single-transaction"]);
-    expect_done(&command.arg("--dbname").arg(server).arg(&dump).output().unwrap());
+    expect_done(&command.arg("--dbname").arg(url).arg(&dump).output().unwrap());
     expect_done(&run(&database, &["balances", "verify"]));
     let serving = ServingProgram::start(&database, &[]).await;
     let product = Product { base_url: serving.url.clone(), ..product };

@@ -72,6 +72,7 @@ mod subscriptions;
 mod tenant_apps;
 mod tenants;
 mod tenants_cli;
+mod test_database;
 mod test_inbox;
 mod verify_page;
 mod webhook_endpoints;

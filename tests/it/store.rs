@@ -53,7 +53,7 @@ async fn two_servers_on_one_database_share_the_deliveries_and_each_is_made_once(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_that_start_together_on_an_empty_database_migrate_it_once() {
-    let database = TestDatabase::new();
+    let database = TestDatabase::empty();
     let (first, second, third, fourth) = tokio::join!(
         server_on(&database, true),
         server_on(&database, true),

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -18,96 +17,8 @@ use switchyard::domain::secrets::random_hex;
 use switchyard::domain::signing::{request_signature, sha256};
 use switchyard::gateway::{AppOptions, IssuedApp};
 use switchyard::serve::{Options, Server, start, start_on};
-use switchyard::store::Target;
 
-/// A database of the test's own: a file, or a schema of the PostgreSQL that `TEST_DATABASE_URL` names.
-pub struct TestDatabase {
-    pub target: Target,
-    pub directory: PathBuf,
-    schema: Option<(String, String)>,
-}
-
-impl TestDatabase {
-    pub fn new() -> Self {
-        let directory = std::env::temp_dir().join(format!("switchyard-test-{}", random_hex(8)));
-        std::fs::create_dir_all(&directory).unwrap();
-        match std::env::var("TEST_DATABASE_URL") {
-            Ok(url) => {
-                let schema = format!("test_{}", random_hex(8));
-                execute_on_postgres(&url, &format!("CREATE SCHEMA {schema}"));
-                let joiner = if url.contains('?') { '&' } else { '?' };
-                let target = Target::Postgres(format!("{url}{joiner}options=-csearch_path%3D{schema}"));
-                Self { target, directory, schema: Some((url, schema)) }
-            }
-            Err(_) => Self { target: Target::Sqlite(directory.join("switchyard.db")), directory, schema: None },
-        }
-    }
-
-    /// The database's URL, as a setting.
-    pub fn url(&self) -> String {
-        match &self.target {
-            Target::Sqlite(path) => format!("sqlite:{}", path.display()),
-            Target::Postgres(url) => url.clone(),
-        }
-    }
-
-    /// Settings for a gateway on this database, on a free port, whose events may go to this machine.
-    pub fn settings(&self) -> Settings {
-        let mut settings = Settings::in_directory(&self.directory).unwrap();
-        settings.database = self.target.clone();
-        settings.bind = "127.0.0.1:0".parse().unwrap();
-        settings.workers = 1;
-        settings.read_connections = 2;
-        settings.webhooks_allow_private = true;
-        settings
-    }
-
-    /// The number that a query answers with.
-    pub fn number(&self, sql: &str) -> i64 {
-        use diesel::prelude::*;
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            number: i64,
-        }
-        let sql = format!("SELECT CAST(({sql}) AS BIGINT) AS number");
-        let row: Row = match &self.target {
-            Target::Sqlite(path) => {
-                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
-                diesel::sql_query("PRAGMA busy_timeout=5000").execute(&mut conn).unwrap();
-                diesel::sql_query(sql).get_result(&mut conn).unwrap()
-            }
-            Target::Postgres(url) => {
-                let mut conn = diesel::PgConnection::establish(url).unwrap();
-                diesel::sql_query(sql).get_result(&mut conn).unwrap()
-            }
-        };
-        row.number
-    }
-}
-
-fn execute_on_postgres(url: &str, sql: &str) {
-    use diesel::connection::SimpleConnection;
-    use diesel::prelude::*;
-    diesel::PgConnection::establish(url).unwrap().batch_execute(sql).unwrap();
-}
-
-impl Drop for TestDatabase {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.directory);
-        if let Some((url, schema)) = &self.schema {
-            use diesel::connection::SimpleConnection;
-            use diesel::prelude::*;
-            let drop = format!("SET client_min_messages=error; DROP SCHEMA IF EXISTS {schema} CASCADE");
-            // A job of the gateway that is still at work may hold tables in another order: then one of the two gives way.
-            let dropped = (0..20).any(|attempt| {
-                std::thread::sleep(std::time::Duration::from_millis(attempt * 50));
-                diesel::PgConnection::establish(url).is_ok_and(|mut conn| conn.batch_execute(&drop).is_ok())
-            });
-            assert!(dropped || std::thread::panicking(), "the schema {schema} could not be dropped");
-        }
-    }
-}
+pub use crate::test_database::TestDatabase;
 
 /// A gateway in this process, with a database of its own.
 pub struct TestGateway {
@@ -483,19 +394,13 @@ async fn receive(state: Data<ReceiverState>, request: HttpRequest, body: Bytes) 
     response.body(reply.body)
 }
 
-/// Waits until `condition` holds; fails after ten seconds.
+/// Waits until `condition` holds; fails after half a minute, which a busy machine may need for what takes a second.
 pub async fn eventually<F, Fut>(what: &str, condition: F)
 where
     F: Fn() -> Fut,
     Fut: Future<Output = bool>,
 {
-    for _ in 0..1000 {
-        if condition().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("did not happen within 10 s: {what}");
+    eventually_within(Duration::from_secs(30), what, condition).await;
 }
 
 /// The program itself, for what only a process can show.
@@ -607,69 +512,6 @@ pub async fn throughout(period: Duration, what: &str, condition: impl Fn() -> bo
     while started.elapsed() < period {
         assert!(condition(), "did not stay so for {period:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-impl TestDatabase {
-    /// Runs a statement; the error is the database's own text.
-    pub fn execute(&self, sql: &str) -> Result<usize, String> {
-        use diesel::prelude::*;
-        let outcome = match &self.target {
-            Target::Sqlite(path) => {
-                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
-                diesel::sql_query("PRAGMA busy_timeout=5000").execute(&mut conn).unwrap();
-                diesel::sql_query("PRAGMA foreign_keys=ON").execute(&mut conn).unwrap();
-                diesel::sql_query(sql).execute(&mut conn)
-            }
-            Target::Postgres(url) => {
-                let mut conn = diesel::PgConnection::establish(url).unwrap();
-                diesel::sql_query(sql).execute(&mut conn)
-            }
-        };
-        outcome.map_err(|error| error.to_string())
-    }
-
-    /// Takes a trigger away, as somebody with the database's password can.
-    pub fn without_trigger(&self, table: &str, trigger: &str) {
-        let on_table = if matches!(self.target, Target::Sqlite(_)) { String::new() } else { format!(" ON {table}") };
-        self.execute(&format!("DROP TRIGGER {trigger}{on_table}")).unwrap();
-    }
-
-    /// How the database writes what is true.
-    pub fn truth(&self) -> &'static str {
-        if matches!(self.target, Target::Sqlite(_)) { "1" } else { "TRUE" }
-    }
-
-    /// The names of a table's columns.
-    pub fn columns_of(&self, table: &str) -> Vec<String> {
-        self.texts(&match self.target {
-            Target::Sqlite(_) => format!("SELECT name AS text FROM pragma_table_info('{table}')"),
-            Target::Postgres(_) => format!(
-                "SELECT column_name::text AS text FROM information_schema.columns
-                 WHERE table_name = '{table}' AND table_schema = current_schema() ORDER BY ordinal_position"
-            ),
-        })
-    }
-
-    /// The texts that a query answers with, in a column named `text`.
-    pub fn texts(&self, sql: &str) -> Vec<String> {
-        use diesel::prelude::*;
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = diesel::sql_types::Text)]
-            text: String,
-        }
-        let rows: Vec<Row> = match &self.target {
-            Target::Sqlite(path) => {
-                let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
-                diesel::sql_query(sql).load(&mut conn).unwrap()
-            }
-            Target::Postgres(url) => {
-                let mut conn = diesel::PgConnection::establish(url).unwrap();
-                diesel::sql_query(sql).load(&mut conn).unwrap()
-            }
-        };
-        rows.into_iter().map(|row| row.text).collect()
     }
 }
 
