@@ -28,7 +28,7 @@ impl Browser {
 
     /// A browser with a window of so many pixels.
     pub async fn of_size(width: u32, height: u32, with_javascript: bool) -> Self {
-        let directory = std::env::temp_dir().join(format!("switchyard-browser-{}", random_hex(8)));
+        let directory = std::env::temp_dir().join(format!("browser-{}", random_hex(8)));
         std::fs::create_dir_all(&directory).unwrap();
         // The port that it chooses for itself may be taken by another test before it listens: then it ends.
         let (driver, port) = (0..5).find_map(|_| start_driver(&directory)).expect("a driver starts");

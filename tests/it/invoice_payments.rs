@@ -12,7 +12,8 @@ use crate::ledger_payments::assert_books_agree;
 use crate::rails::{OnRail, Simulator};
 use crate::simulators::nicepay::NicepaySimulator;
 use crate::simulators::proxy::Mode as Fault;
-use crate::support::{Answer, Product, TestGateway};
+use crate::store::server_on;
+use crate::support::{Answer, Product, TestGateway, eventually};
 
 /// What a browser got for a form.
 pub struct Posted {
@@ -32,14 +33,19 @@ impl Posted {
     }
 }
 
+/// Posts a form of a buyer's page, and follows nothing.
+pub async fn post_form(url: String, form: &[(&str, &str)]) -> Posted {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let response = client.post(url).form(form).send().await.unwrap();
+    let status = response.status().as_u16();
+    let location = response.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
+    Posted { status, location: location.unwrap_or_default(), text: response.text().await.unwrap() }
+}
+
 impl TestGateway {
-    /// Posts a form of a buyer's page, and follows nothing.
+    /// Posts a form of a buyer's page at this gateway.
     pub async fn post_form(&self, path: &str, form: &[(&str, &str)]) -> Posted {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        let response = client.post(self.url(path)).form(form).send().await.unwrap();
-        let status = response.status().as_u16();
-        let location = response.headers().get("location").map(|value| value.to_str().unwrap().to_owned());
-        Posted { status, location: location.unwrap_or_default(), text: response.text().await.unwrap() }
+        post_form(self.url(path), form).await
     }
 
     /// Begins to pay an invoice by a method.
@@ -206,6 +212,47 @@ async fn of_two_payments_that_are_paid_at_once_one_succeeds_and_the_other_s_mone
     assert_eq!(twice, needing);
     gateway.step().await;
     assert_books_agree(&gateway.database);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_on_one_database_take_an_invoice_s_money_once() {
+    let gateway = TestGateway::spawn().await;
+    let product = gateway.product(Mode::Test).await;
+    let second = server_on(&gateway.database, true).await;
+    let servers = [gateway.url(""), second.url()];
+    for round in 1..=12 {
+        let invoice = product.invoiced(json!({})).await;
+        let clicks = (0..16).map(|number| {
+            let (server, method) = (&servers[number % 2], ["qris", "va_bca"][number / 2 % 2]);
+            let url = format!("{server}/pay/{}", id(&invoice));
+            async move { post_form(url, &[("method", method)]).await.payment_id() }
+        });
+        let begun: BTreeSet<String> = join_all(clicks).await.into_iter().collect();
+        assert_eq!(begun.len(), 2, "round {round}: one for each way to pay");
+        let paying = begun.iter().zip(&servers).map(|(payment_id, server)| async move {
+            post_form(format!("{server}/mock/checkout/{payment_id}"), &[("outcome", "succeed")]).await
+        });
+        join_all(paying).await;
+        eventually("one is paid and the other given up", || async {
+            let mut rows = payments_of(&product.invoice(&invoice).await);
+            rows.sort_by(|one, other| one.1.cmp(&other.1));
+            rows.iter().map(|row| row.1.as_str()).eq(["canceled", "succeeded"])
+        })
+        .await;
+        let invoice = product.invoice(&invoice).await;
+        assert_eq!(invoice["status"], "paid", "round {round}");
+        let mut names = Vec::new();
+        for payment_id in &begun {
+            names.extend(product.event_names(payment_id).await);
+        }
+        let late = usize::try_from(invoice["paid_minor"].as_i64().unwrap() / 150_000 - 1).unwrap();
+        for (name, count) in
+            [("payment.succeeded", 1), ("invoice.paid", 1), ("payment.canceled", 1), ("payment.paid_after_close", late)]
+        {
+            assert_eq!(count_of(&names, name), count, "round {round}: {name} in {names:?}");
+        }
+    }
+    assert_eq!(gateway.count("payments"), 24);
 }
 
 #[actix_web::test]

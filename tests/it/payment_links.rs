@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use switchyard::domain::mode::Mode;
 use switchyard::domain::secrets::random_hex;
 
-use crate::invoice_payments::Posted;
+use crate::invoice_payments::{Posted, post_form};
 use crate::rails::OnRail;
 use crate::simulators::proxy::Mode as Fault;
+use crate::store::server_on;
 use crate::support::{Product, TestGateway};
 
 fn link_request(changes: Value) -> Value {
@@ -133,6 +134,40 @@ async fn of_many_buyers_at_once_as_many_begin_as_there_are_uses() {
         assert_eq!(gateway.visit(&link).await.status, 422);
         for payment_id in begun.iter().skip(1).map(Posted::payment_id).chain([next]) {
             gateway.act_at_checkout(&payment_id, "succeed").await;
+        }
+        let link = product.link(&link).await;
+        assert_eq!((&link["status"], &link["uses"]), (&json!("used_up"), &json!(uses_max)));
+    }
+    assert_eq!(gateway.database.number("SELECT SUM(reserved) FROM payment_links"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_on_one_database_give_away_no_use_twice() {
+    let gateway = TestGateway::spawn().await;
+    let product = gateway.product(Mode::Test).await;
+    let second = server_on(&gateway.database, true).await;
+    let servers = [gateway.url(""), second.url()];
+    for uses_max in [1, 2, 3, 4, 5, 6] {
+        let link = product.linked(json!({ "uses_max": uses_max })).await;
+        // Each visitor clicks at both servers.
+        let visitors: Vec<String> = (0..12).map(|_| random_hex(16)).collect();
+        let clicks = visitors.iter().flat_map(|nonce| servers.iter().map(move |server| (nonce, server)));
+        let posted =
+            join_all(
+                clicks.map(|(nonce, server)| {
+                    let url = format!("{server}/pay/{}?lang=en", id(&link));
+                    async move {
+                        post_form(url, &[("method", "qris"), ("email", "me@shop.example"), ("nonce", nonce)]).await
+                    }
+                }),
+            )
+            .await;
+        let begun: BTreeSet<String> =
+            posted.iter().filter(|posted| posted.status == 303).map(Posted::payment_id).collect();
+        assert_eq!(begun.len(), uses_max);
+        assert!(posted.iter().all(|posted| matches!(posted.status, 303 | 422)));
+        for payment_id in &begun {
+            gateway.act_at_checkout(payment_id, "succeed").await;
         }
         let link = product.link(&link).await;
         assert_eq!((&link["status"], &link["uses"]), (&json!("used_up"), &json!(uses_max)));

@@ -18,7 +18,8 @@ use switchyard::store::{Conn, StoreResult, Target, customers, deliveries, events
 
 use crate::support::{Answer, Product, Receiver, Reply, TestDatabase, TestGateway, eventually_within};
 
-async fn server_on(database: &TestDatabase, with_work: bool) -> Server {
+/// One more server on a database.
+pub async fn server_on(database: &TestDatabase, with_work: bool) -> Server {
     let options = Options { with_work, ..Options::default() };
     start(database.settings(), options).await.unwrap()
 }
