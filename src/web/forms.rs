@@ -88,6 +88,13 @@ impl Pairs {
         Value::Object(self.filled(names)).to_string().into_bytes()
     }
 
+    /// The ways to pay that were ticked; nothing where none was, which means all of them.
+    #[must_use]
+    pub fn methods(&self) -> Option<Value> {
+        let ticked: Vec<&str> = self.all("methods").collect();
+        (!ticked.is_empty()).then(|| ticked.into())
+    }
+
     /// The currency of the form.
     ///
     /// # Errors

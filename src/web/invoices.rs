@@ -7,7 +7,7 @@ use askama::Template;
 use serde_json::{Value, json};
 
 use super::forms::Pairs;
-use super::listing::{Asked, Choice, PER_PAGE, Pager, address_of, app_choices, choices, readable_json};
+use super::listing::{Asked, Choice, PER_PAGE, Pager, address_of, app_choices, choices, method_choices, readable_json};
 use super::payments::Row as PaymentRow;
 use super::shell::{CheckedForm, Shell, Visitor, render, render_as, see_other};
 use super::times::Moment;
@@ -182,6 +182,7 @@ struct FormPage {
     nonce: String,
     apps: Vec<Choice>,
     currencies: Vec<&'static str>,
+    methods: Vec<Choice>,
     typed: Pairs,
     lines: Vec<TypedLine>,
     refusal: Option<String>,
@@ -199,6 +200,7 @@ fn form_page(shell: Shell, apps: &[AppName], typed: Pairs, nonce: String, refusa
         lines: (1..=LINES).map(line).collect(),
         apps: app_choices(&in_use, Some(typed.text("app"))),
         currencies: Gateway::currencies(),
+        methods: method_choices(&typed),
         nonce,
         typed,
         refusal,
@@ -245,6 +247,9 @@ fn body_of(typed: &Pairs) -> Outcome<Value> {
     let mut body = typed.filled(&["external_user_id", "email", "external_id", "invoice_prefix", "return_url"]);
     let currency = typed.currency()?;
     body.insert("currency".to_owned(), currency.code().into());
+    if let Some(methods) = typed.methods() {
+        body.insert("methods".to_owned(), methods);
+    }
     if typed.has("draft") {
         body.insert("draft".to_owned(), true.into());
     }

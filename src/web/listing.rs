@@ -4,8 +4,9 @@
 use actix_web::HttpRequest;
 use url::form_urlencoded::{Serializer, parse};
 
+use super::forms::Pairs;
 use crate::domain::time::Timestamp;
-use crate::gateway::AppName;
+use crate::gateway::{AppName, Gateway};
 
 /// Rows on a page.
 pub(super) const PER_PAGE: usize = 50;
@@ -99,6 +100,14 @@ pub(super) fn choices<'a>(values: impl IntoIterator<Item = &'a str>, chosen: Opt
     let choice =
         |value: &str| Choice { value: value.to_owned(), title: value.to_owned(), is_chosen: chosen == Some(value) };
     values.into_iter().map(choice).collect()
+}
+
+/// The ways to pay, of which a form may tick some.
+pub(super) fn method_choices(typed: &Pairs) -> Vec<Choice> {
+    let is_ticked = |method: &str| typed.all("methods").any(|ticked| ticked == method);
+    let mut methods = choices(Gateway::methods(), None);
+    methods.iter_mut().for_each(|choice| choice.is_chosen = is_ticked(&choice.value));
+    methods
 }
 
 /// The choices among apps.

@@ -7,7 +7,9 @@ use askama::Template;
 use serde_json::Value;
 
 use super::forms::Pairs;
-use super::listing::{Asked, Choice, PER_PAGE, Pager, address_of, app_choices, choices, grouped, readable_json};
+use super::listing::{
+    Asked, Choice, PER_PAGE, Pager, address_of, app_choices, choices, grouped, method_choices, readable_json,
+};
 use super::payments::Row as PaymentRow;
 use super::shell::{CheckedForm, Shell, Visitor, render, render_as, see_other};
 use super::times::Moment;
@@ -140,6 +142,7 @@ struct FormPage {
     nonce: String,
     apps: Vec<Choice>,
     currencies: Vec<&'static str>,
+    methods: Vec<Choice>,
     typed: Pairs,
     refusal: Option<String>,
 }
@@ -149,6 +152,7 @@ fn form_page(shell: Shell, apps: &[AppName], typed: Pairs, nonce: String, refusa
     FormPage {
         apps: app_choices(&in_use, Some(typed.text("app"))),
         currencies: Gateway::currencies(),
+        methods: method_choices(&typed),
         nonce,
         typed,
         refusal,
@@ -196,6 +200,9 @@ fn body_of(typed: &Pairs) -> Outcome<Value> {
     let mut body = typed.filled(&["description", "return_url"]);
     let currency = typed.currency()?;
     body.insert("currency".to_owned(), currency.code().into());
+    if let Some(methods) = typed.methods() {
+        body.insert("methods".to_owned(), methods);
+    }
     for (name, field) in [("amount_minor", "amount"), ("min_minor", "least"), ("max_minor", "most")] {
         if !typed.text(field).is_empty() {
             let unfit = || Fault::invalid(field, &format!("is no amount in {}", currency.code()));

@@ -39,10 +39,14 @@ async fn an_invoice_is_made_found_and_voided_by_forms_and_all_is_in_the_audit_lo
         ("unit_1", "75,000"),
         ("description_3", "Lunch"),
         ("unit_3", "x"),
+        ("methods", "qris"),
+        ("methods", "va_bni"),
     ];
     let again = surfer.submit("/console/invoices/new", "/console/invoices", &fields).await;
     assert_eq!(again.status, 400);
     again.has("line 3 has no price in IDR").has("value=\"Workshop\"").has("value=\"75,000\"");
+    let again = surfer.submit("/console/invoices/new", "/console/invoices", &fields).await;
+    assert_eq!(again.text.matches(" checked").count(), 2, "what was ticked stays so");
     fields.retain(|(name, _)| !name.ends_with("_3"));
     let made = surfer.submit("/console/invoices/new", "/console/invoices", &fields).await;
     assert_eq!(made.status, 303, "{}", made.text);
@@ -58,6 +62,7 @@ async fn an_invoice_is_made_found_and_voided_by_forms_and_all_is_in_the_audit_lo
         .has("/pay/inv_");
     let invoice = product.listed("/v1/invoices").await.remove(0);
     assert_eq!(invoice["due_at"], "2030-01-31T23:59:59.000Z");
+    assert_eq!(invoice["methods"], json!(["qris", "va_bni"]));
     surfer.get("/console/invoices").await.has("INV-000001").has("open");
     surfer.get("/console/invoices?q=INV-000001").await.has("INV-000001");
     surfer.get("/console/invoices?status=paid").await.lacks("INV-000001");
@@ -84,7 +89,7 @@ async fn a_draft_is_opened_and_a_link_is_made_and_closed_by_forms() {
 
     surfer.get("/console/payment-links").await.has("No payment links yet");
     let nonce = surfer.get("/console/payment-links/new").await.hidden("nonce");
-    let fields = [
+    let mut fields = vec![
         ("nonce", nonce.as_str()),
         ("app", product.app_id.as_str()),
         ("currency", "IDR"),
@@ -92,7 +97,12 @@ async fn a_draft_is_opened_and_a_link_is_made_and_closed_by_forms() {
         ("least", "10,000"),
         ("most", "90,000"),
         ("uses_max", "5"),
+        ("methods", "paypal"),
     ];
+    let refused = surfer.submit("/console/payment-links/new", "/console/payment-links", &fields).await;
+    assert_eq!(refused.status, 422);
+    refused.has("paypal");
+    fields.pop();
     let made = surfer.submit("/console/payment-links/new", "/console/payment-links", &fields).await;
     assert_eq!(made.status, 303, "{}", made.text);
     let page = surfer.get(&made.location).await;
