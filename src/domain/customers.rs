@@ -1,6 +1,6 @@
 //! Buyers: whether it is known who they are, and the amounts above which that is asked for.
 
-use super::money::{Currency, MAX_AMOUNT_MINOR};
+use super::money::{Currency, MAX_AMOUNT_MINOR, parse_amount, plain_amount};
 
 /// What the product has found out of a buyer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +64,30 @@ impl KycLimits {
         Ok(Self(read))
     }
 
+    /// Reads limits as people write them, a line for each: `IDR 1,000,000` or `USD 29.00`.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub fn read_lines(text: &str) -> Result<Self, String> {
+        let mut limits = Vec::new();
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let limit = line.split_once(char::is_whitespace).and_then(|(code, amount)| {
+                let currency = Currency::parse(&code.to_uppercase())?;
+                Some(format!("{}={}", currency.code(), parse_amount(amount.trim(), currency)?))
+            });
+            limits.push(limit.ok_or_else(|| format!("{line} is not a currency and an amount, as IDR 1,000,000"))?);
+        }
+        Self::read(limits.iter().map(String::as_str))
+    }
+
+    /// The limits as people write them.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        let line =
+            |(currency, minor): &(Currency, i64)| format!("{} {}", currency.code(), plain_amount(*minor, *currency));
+        self.0.iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
     /// The limits as they are stored; nothing where there are none.
     #[must_use]
     pub fn stored(&self) -> Option<String> {
@@ -98,5 +122,16 @@ mod tests {
             assert!(KycLimits::read([wrong]).is_err(), "{wrong}");
         }
         assert!(KycLimits::read(["IDR=1", "IDR=2"]).is_err());
+    }
+
+    #[test]
+    fn limits_are_written_and_read_as_people_do() {
+        let limits = KycLimits::read(["IDR=1000000", "USD=2900"]).unwrap();
+        assert_eq!(limits.lines(), "IDR 1000000\nUSD 29.00");
+        assert_eq!(KycLimits::read_lines("idr 1,000,000\r\n\n  USD  29.00 ").unwrap(), limits);
+        assert_eq!(KycLimits::read_lines(" \n").unwrap(), KycLimits::default());
+        for wrong in ["IDR", "1,000,000", "IDR -1", "IDR 1.5", "USD 1.234", "IDR 1\nIDR 2"] {
+            assert!(KycLimits::read_lines(wrong).is_err(), "{wrong}");
+        }
     }
 }

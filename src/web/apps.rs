@@ -9,6 +9,7 @@ use askama::Template;
 use super::listing::{Asked, address_of};
 use super::shell::{CheckedForm, Shell, Visitor, render, see_other};
 use super::times::Moment;
+use crate::domain::customers::KycLimits;
 use crate::domain::secrets::Secret;
 use crate::error::{Code, Fault};
 use crate::gateway::{AppChange, AppOptions, AppRow, EndpointRow, Gateway, IssuedApp};
@@ -67,6 +68,7 @@ struct AppPage {
     old_secret_until: Option<Moment>,
     allowed: String,
     require_signed_query: bool,
+    kyc_above: String,
     disabled_reason: String,
     failing_since: Option<Moment>,
     env: String,
@@ -79,6 +81,7 @@ pub async fn show(gateway: Data<Gateway>, visitor: Visitor, path: Path<String>, 
     let asked = Asked::of(&request);
     let notice = match asked.text("done") {
         Some("webhook") => Some("Events go to the new address from now on."),
+        Some("buyers") => Some("From now on its buyers are held to these limits."),
         Some("finish") => Some("The old secrets do not work any more."),
         _ => None,
     };
@@ -97,6 +100,7 @@ pub async fn show(gateway: Data<Gateway>, visitor: Visitor, path: Path<String>, 
             .collect::<Vec<_>>()
             .join(", "),
         require_signed_query: app.require_signed_query,
+        kyc_above: limits_of(&app).lines(),
         disabled_reason: endpoint.and_then(|endpoint| endpoint.disabled_reason.clone()).unwrap_or_default(),
         failing_since: endpoint
             .filter(|endpoint| endpoint.disabled_at.is_none())
@@ -106,6 +110,11 @@ pub async fn show(gateway: Data<Gateway>, visitor: Visitor, path: Path<String>, 
         row: row(&shell, app, &endpoints),
         shell,
     })
+}
+
+/// The limits that the database holds, which were read once before.
+fn limits_of(app: &AppRow) -> KycLimits {
+    KycLimits::read(app.kyc_above.iter().flat_map(|stored| stored.split(','))).unwrap_or_default()
 }
 
 /// The settings of a product as a file. What is not known any more is left open.
@@ -213,6 +222,15 @@ pub async fn set_webhook(gateway: Data<Gateway>, path: Path<String>, form: Check
     let (app, _) = gateway.find_app_of(scope, &path).await?;
     let page = issued_page(&gateway, &form, "Your webhook is ready", &app, (None, Some(&secret)), url);
     render(&page)
+}
+
+/// Sets the amounts above which an app's buyers must be approved.
+#[post("/console/apps/{app_id}/buyers")]
+pub async fn set_kyc_above(gateway: Data<Gateway>, path: Path<String>, form: CheckedForm) -> Answered {
+    let limits = KycLimits::read_lines(form.text("kyc_above")).map_err(|reason| Fault::invalid("limits", &reason))?;
+    let limits = limits.stored().iter().flat_map(|stored| stored.split(',')).map(str::to_owned).collect();
+    gateway.change_app_of(&form.visitor.scope, &path, AppChange::SetKycAbove(limits)).await?;
+    Ok(see_other(&format!("{}?done=buyers", address_of(PATH, &path))))
 }
 
 /// Archives an app.

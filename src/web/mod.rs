@@ -167,6 +167,7 @@ pub fn pages(config: &mut ServiceConfig) {
         .service(apps::rotate)
         .service(apps::finish)
         .service(apps::set_webhook)
+        .service(apps::set_kyc_above)
         .service(apps::archive)
         .service(api_keys::list)
         .service(api_keys::create)

@@ -123,6 +123,13 @@ async fn an_app_is_made_rotated_and_archived_by_forms_and_its_secret_is_shown_on
     let moved = [("webhook_url", "https://shop.example/elsewhere")];
     surfer.submit(path, &format!("{path}/webhook"), &moved).await.leads_to(&format!("{path}?done=webhook"));
     surfer.get(path).await.has("https://shop.example/elsewhere");
+    let unread = [("kyc_above", "IDR 1,000,000\nUSD much")];
+    let refused = surfer.submit(path, &format!("{path}/buyers"), &unread).await;
+    assert_eq!(refused.status, 400);
+    refused.has("USD much is not a currency and an amount");
+    let limits = [("kyc_above", "IDR 1,000,000\r\nUSD 29")];
+    surfer.submit(path, &format!("{path}/buyers"), &limits).await.leads_to(&format!("{path}?done=buyers"));
+    surfer.get(path).await.has("IDR 1000000\nUSD 29.00</textarea>");
     let refused = surfer.submit(path, &format!("{path}/archive"), &[("name", "Other shop")]).await;
     assert_eq!(refused.status, 400);
     surfer
@@ -131,7 +138,9 @@ async fn an_app_is_made_rotated_and_archived_by_forms_and_its_secret_is_shown_on
         .leads_to("/console/apps?done=archive");
     assert_eq!(sign(&fresh).await, 401);
     let log = surfer.get("/console/audit").await;
-    for action in ["app.created", "app.rotated", "app.rotation_finished", "app.webhook_set", "app.archived"] {
+    for action in
+        ["app.created", "app.rotated", "app.rotation_finished", "app.webhook_set", "app.kyc_set", "app.archived"]
+    {
         log.has(action);
     }
     log.lacks(&secret).lacks(&fresh).has("you");
@@ -239,6 +248,7 @@ async fn another_tenant_and_a_viewer_get_nothing_done() {
         (format!("{app_path}/rotate"), vec![]),
         (format!("{app_path}/finish"), vec![]),
         (format!("{app_path}/webhook"), vec![("webhook_url", "https://evil.example/")]),
+        (format!("{app_path}/buyers"), vec![("kyc_above", "")]),
         (format!("{app_path}/archive"), vec![("name", "Test shop")]),
     ];
     let mut stranger = Surfer::registered(&gateway, "stranger@example.com").await;
