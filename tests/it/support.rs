@@ -190,7 +190,8 @@ impl Product {
             webhook_secret: issued.webhook_secret.expose().to_owned(),
             app_id: issued.app.app_id.to_string(),
             clock,
-            client: reqwest::Client::new(),
+            // The server ends a connection that was idle for five seconds, at which moment nothing may be on its way.
+            client: reqwest::Client::builder().pool_idle_timeout(Duration::from_secs(2)).build().unwrap(),
         }
     }
 

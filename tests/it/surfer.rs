@@ -1,6 +1,7 @@
 //! Somebody at the pages, without a browser: keeps cookies, reads the token of a page and posts its forms.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 
@@ -52,7 +53,11 @@ impl Seen {
 
 impl Surfer {
     pub fn at(gateway: &TestGateway) -> Self {
-        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_idle_timeout(Duration::from_secs(2))
+            .build()
+            .unwrap();
         Self { base_url: gateway.server.url(), client, cookies: BTreeMap::new() }
     }
 
