@@ -9,7 +9,7 @@ use super::Done;
 use crate::domain::mode::Mode;
 use crate::domain::signing::standard_webhook_secret;
 use crate::domain::time::parse_duration;
-use crate::gateway::{AppChange, AppOptions, AppRow, EndpointRow, Gateway, IssuedApp};
+use crate::gateway::{AppChange, AppOptions, AppRow, EndpointRow, Gateway, IssuedApp, kyc_limits};
 
 #[derive(clap::Subcommand)]
 pub(super) enum Command {
@@ -160,7 +160,7 @@ pub(super) async fn run(gateway: Arc<Gateway>, command: Command) -> Done {
         }
         Command::SetKyc { app, above } => {
             let limits = if above.is_empty() { "nothing".to_owned() } else { above.join(", ") };
-            gateway.change_app(&app, AppChange::SetKycAbove(above)).await?;
+            gateway.change_app(&app, AppChange::SetKycAbove(kyc_limits(&above)?)).await?;
             eprintln!("{app} asks for approved buyers above {limits}, within a second");
         }
         Command::SetWebhook { app, url, json } => {

@@ -88,6 +88,12 @@ impl KycLimits {
         self.0.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
+    /// The limits that are stored, which were checked before they were written.
+    #[must_use]
+    pub fn of_stored(stored: Option<&str>) -> Self {
+        Self::read(stored.iter().flat_map(|stored| stored.split(','))).unwrap_or_default()
+    }
+
     /// The limits as they are stored; nothing where there are none.
     #[must_use]
     pub fn stored(&self) -> Option<String> {
@@ -113,6 +119,8 @@ mod tests {
         let currency = |code| Currency::parse(code).unwrap();
         let limits = KycLimits::read(["IDR=1000000", "USD=0"]).unwrap();
         assert_eq!(limits.stored().as_deref(), Some("IDR=1000000,USD=0"));
+        assert_eq!(KycLimits::of_stored(limits.stored().as_deref()), limits);
+        assert_eq!(KycLimits::of_stored(None), KycLimits::default());
         assert_eq!(limits.exceeded_by(1_000_000, currency("IDR")), None);
         assert_eq!(limits.exceeded_by(1_000_001, currency("IDR")), Some(1_000_000));
         assert_eq!(limits.exceeded_by(1, currency("USD")), Some(0));

@@ -67,8 +67,8 @@ pub enum AppChange {
     FinishRotation,
     /// Its events go elsewhere.
     SetWebhook(String),
-    /// Its buyers must be approved above these amounts, as `IDR=1000000` in minor units.
-    SetKycAbove(Vec<String>),
+    /// Its buyers must be approved above these amounts.
+    SetKycAbove(KycLimits),
 }
 
 impl Gateway {
@@ -81,7 +81,7 @@ impl Gateway {
         scope.require_developer()?;
         self.check_works_here(scope)?;
         check_options(&options)?;
-        let kyc_above = read_limits(&options.kyc_above)?;
+        let kyc_above = kyc_limits(&options.kyc_above)?;
         if options.mode != scope.mode {
             return Err(Fault::invalid("mode", &format!("must be {}, in which you work", scope.mode)));
         }
@@ -157,10 +157,6 @@ impl Gateway {
         {
             return Err(Fault::invalid("webhook_url", reason));
         }
-        let kyc_above = match &change {
-            AppChange::SetKycAbove(limits) => read_limits(limits)?.stored(),
-            _ => None,
-        };
         let now = self.clock.now();
         let endpoint_id = EndpointId::generate(now);
         let secret = Secret::generate();
@@ -181,7 +177,8 @@ impl Gateway {
                         webhook_endpoints::finish_rotation(conn, &app.app_id)?;
                         ("app.rotation_finished", None, None)
                     }
-                    AppChange::SetKycAbove(_) => {
+                    AppChange::SetKycAbove(limits) => {
+                        let kyc_above = limits.stored();
                         apps::set_kyc_above(conn, &app.app_id, kyc_above.as_deref())?;
                         let told = |limits: &Option<String>| Some(json!({ "kycAbove": limits }));
                         ("app.kyc_set", told(&app.kyc_above), told(&kyc_above))
@@ -315,7 +312,11 @@ fn endpoint_row(endpoint_id: &EndpointId, app: &AppRow, url: &str, sealed: &str,
     EndpointRow { app_id: Some(app.app_id.clone()), ..endpoint }
 }
 
-fn read_limits(limits: &[String]) -> Outcome<KycLimits> {
+/// Amounts above which buyers must be approved, as `IDR=1000000` in minor units.
+///
+/// # Errors
+/// 400 for what is none.
+pub fn kyc_limits(limits: &[String]) -> Outcome<KycLimits> {
     KycLimits::read(limits.iter().map(String::as_str)).map_err(|reason| Fault::invalid("kyc_above", &reason))
 }
 

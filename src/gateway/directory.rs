@@ -347,9 +347,7 @@ fn open_app(
     };
     let words =
         |list: &Option<String>| list.as_ref().map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>());
-    // They were checked before they were written.
-    let kyc_above =
-        KycLimits::read(words(&row.kyc_above).unwrap_or_default().iter().map(String::as_str)).unwrap_or_default();
+    let kyc_above = KycLimits::of_stored(row.kyc_above.as_deref());
     let pairs = words(&row.allowed_methods).unwrap_or_default();
     let allowed_methods = pairs
         .iter()

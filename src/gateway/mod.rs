@@ -94,7 +94,7 @@ mod writes;
 
 pub use across::{EventDetail, Listed, PaymentDetail, PaymentQuery};
 pub use api_keys::{IssuedKey, KeyChange, KeyDraft, read_overlap};
-pub use apps::{AppChange, AppOptions, IssuedApp};
+pub use apps::{AppChange, AppOptions, IssuedApp, kyc_limits};
 pub use auditing::{AuditNews, AuditOptions, Audited, LedgerFinding};
 pub use balances::{Compared, Comparison, PlacedDelta};
 pub use checkpoints::{CheckpointObject, CheckpointScope};

@@ -100,7 +100,7 @@ pub async fn show(gateway: Data<Gateway>, visitor: Visitor, path: Path<String>, 
             .collect::<Vec<_>>()
             .join(", "),
         require_signed_query: app.require_signed_query,
-        kyc_above: limits_of(&app).lines(),
+        kyc_above: KycLimits::of_stored(app.kyc_above.as_deref()).lines(),
         disabled_reason: endpoint.and_then(|endpoint| endpoint.disabled_reason.clone()).unwrap_or_default(),
         failing_since: endpoint
             .filter(|endpoint| endpoint.disabled_at.is_none())
@@ -110,11 +110,6 @@ pub async fn show(gateway: Data<Gateway>, visitor: Visitor, path: Path<String>, 
         row: row(&shell, app, &endpoints),
         shell,
     })
-}
-
-/// The limits that the database holds, which were read once before.
-fn limits_of(app: &AppRow) -> KycLimits {
-    KycLimits::read(app.kyc_above.iter().flat_map(|stored| stored.split(','))).unwrap_or_default()
 }
 
 /// The settings of a product as a file. What is not known any more is left open.
@@ -228,7 +223,6 @@ pub async fn set_webhook(gateway: Data<Gateway>, path: Path<String>, form: Check
 #[post("/console/apps/{app_id}/buyers")]
 pub async fn set_kyc_above(gateway: Data<Gateway>, path: Path<String>, form: CheckedForm) -> Answered {
     let limits = KycLimits::read_lines(form.text("kyc_above")).map_err(|reason| Fault::invalid("limits", &reason))?;
-    let limits = limits.stored().iter().flat_map(|stored| stored.split(',')).map(str::to_owned).collect();
     gateway.change_app_of(&form.visitor.scope, &path, AppChange::SetKycAbove(limits)).await?;
     Ok(see_other(&format!("{}?done=buyers", address_of(PATH, &path))))
 }

@@ -1,6 +1,7 @@
 //! Whether it is known who a buyer is, and the payments that ask for it.
 
 use serde_json::{Value, json};
+use switchyard::domain::customers::KycLimits;
 use switchyard::domain::mode::Mode;
 use switchyard::gateway::AppChange;
 
@@ -151,7 +152,7 @@ async fn the_limits_are_set_by_the_operator_and_hold_at_once() {
     let create = ["create", "--name", "x", "--mode", "test", "--kyc-above", "EUR=1", "--kyc-above", "EUR=2", "--json"];
     apps(&create).await.expect_error("EUR is given twice");
 
-    gateway.server.gateway.change_app(&product.app_id, AppChange::SetKycAbove(Vec::new())).await.unwrap();
+    gateway.server.gateway.change_app(&product.app_id, AppChange::SetKycAbove(KycLimits::default())).await.unwrap();
     product.created(payment(200_000)).await;
 }
 
