@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use switchyard::domain::secrets::random_hex;
+use switchyard::store::Target;
 
 use crate::api_keys::made_key;
 use crate::person::Person;
-use crate::support::{Product, TestGateway, program, program_on};
+use crate::support::{Product, TestDatabase, TestGateway, program, program_on};
 use crate::tenant_apps::product_of;
 
 const LANGUAGES: [&str; 3] = ["curl", "ts", "python"];
@@ -330,10 +331,8 @@ fn matches(text: &str, line: &str) -> bool {
 
 /// Runs lines about PostgreSQL against a database that is made for them.
 fn on_postgres(directory: &Path, code: &str) {
-    let Ok(server) = std::env::var("TEST_DATABASE_URL") else { return };
-    let name = format!("docs_{}", random_hex(6));
-    let (base, _) = server.rsplit_once('/').unwrap();
-    let url = format!("{base}/{name}");
+    let database = TestDatabase::new();
+    let Target::Postgres(url) = &database.target else { return };
     let tools = crate::backups::postgres_tools();
     let run = |script: String| {
         let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
@@ -341,16 +340,15 @@ fn on_postgres(directory: &Path, code: &str) {
         command
             .current_dir(directory)
             .env("PATH", path)
-            .env("DATABASE_URL", &url)
+            .env("DATABASE_URL", url)
             .args(["-euo", "pipefail", "-c", &script]);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
     };
     let program = PathBuf::from(program().get_program());
     let ours = format!("export SWITCHYARD__DATABASE__URL=$DATABASE_URL; {}", program.display());
-    run(format!("psql --quiet --dbname='{server}' -c 'CREATE DATABASE {name}'; {ours} migrate"));
     run(code.to_owned());
-    run(format!("{ours} balances verify; psql --quiet --dbname='{server}' -c 'DROP DATABASE {name}'"));
+    run(format!("{ours} balances verify"));
 }
 
 async fn read_in_every_language(page: &'static str) {
